@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Checks a block that another kernel wrote.
+//!
+//! The previous kernel is trusted not to be malicious, but not to be correct. [`check`] is a total
+//! function: whatever the bytes, it answers, and it reads nothing outside of them.
+
+use super::{
+    DevSer,
+    Key,
+    Ser, //
+};
+use core::fmt;
+
+/// What is wrong with a block, and where.
+///
+/// Printed as one line that says the offset, what was expected, and what was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Corrupt {
+    /// The array is said to be longer than the memory that holds it.
+    Capacity {
+        /// `max_nr_devices`.
+        found: u32,
+        /// The entries that fit.
+        fits: usize,
+    },
+    /// More entries are said to be in use than there are.
+    Overfull {
+        /// `nr_devices`.
+        found: u32,
+        /// `max_nr_devices`.
+        max: u32,
+    },
+    /// The number of entries in use is not the number of used entries.
+    Miscounted {
+        /// `nr_devices`.
+        found: u32,
+        /// The used entries that were counted.
+        used: usize,
+    },
+    /// Two used entries name the same function.
+    Repeated {
+        /// The function.
+        key: Key,
+        /// The number of the entry that named it first.
+        first: usize,
+        /// The number of the entry that names it again.
+        again: usize,
+    },
+}
+
+impl Corrupt {
+    /// Where in the block the contradiction was seen.
+    pub const fn offset(&self) -> usize {
+        match self {
+            Self::Capacity { .. } => 0,
+            Self::Overfull { .. } | Self::Miscounted { .. } => 4,
+            Self::Repeated { again, .. } => Ser::offset_of(*again),
+        }
+    }
+}
+
+impl fmt::Display for Corrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at offset {}: ", self.offset())?;
+        match self {
+            Self::Capacity { found, fits } => {
+                write!(f, "expected max_nr_devices <= {fits}, found {found}")
+            }
+            Self::Overfull { found, max } => {
+                write!(f, "expected nr_devices <= {max}, found {found}")
+            }
+            Self::Miscounted { found, used } => {
+                write!(
+                    f,
+                    "expected nr_devices = {used}, the used entries, found {found}"
+                )
+            }
+            Self::Repeated { key, first, .. } => {
+                let first = Ser::offset_of(*first);
+                write!(
+                    f,
+                    "expected each function once, found {key} of offset {first} again"
+                )
+            }
+        }
+    }
+}
+
+/// Returns the array of `ser` once its numbers are known to agree with each other and with the
+/// memory that holds them.
+///
+/// That no function is named twice is for whoever indexes the entries to see: it takes memory to
+/// know what was there before, and there is none here.
+pub fn check(ser: &Ser) -> Result<&[DevSer], Corrupt> {
+    let max = ser.max_nr_devices;
+    let found = ser.nr_devices;
+
+    let devices = usize::try_from(max)
+        .ok()
+        .and_then(|max| ser.devices.get(..max))
+        .ok_or(Corrupt::Capacity {
+            found: max,
+            fits: ser.devices.len(),
+        })?;
+    if found > max {
+        return Err(Corrupt::Overfull { found, max });
+    }
+
+    let used = devices.iter().filter(|dev| dev.is_used()).count();
+    if usize::try_from(found) != Ok(used) {
+        return Err(Corrupt::Miscounted { found, used });
+    }
+    Ok(devices)
+}

@@ -1,6 +1,80 @@
 # SPDX-License-Identifier: GPL-2.0
-# The front door. `make` alone prints the commands.
+#
+# The front door. `make` alone prints the commands; each of them is
+# non-interactive and its exit code is the verdict.
 
-.PHONY: help
+CACHE  ?= $(HOME)/.cache/pci-liveupdate
+CONFIG ?= base
+KDIR   ?=
+T      ?=
+
+export CACHE CONFIG KDIR T
+MAKEFLAGS += --no-print-directory
+# The scripts use all cores themselves, one target after the other.
+.NOTPARALLEL:
+
+define HELP
+The PCI Live Update core for Linux.
+
+  make setup         prepare this machine (Debian bookworm): packages, kernel source, bindgen
+  make test          everything below that gives a verdict; ends with "N passed, N failed"
+  make demo          watch one device survive a live update, step by step
+
+  make check         style, lints, host tests, unsafe budget; under a minute, no kernel build
+  make kernel        build the kernel with the core, out of tree
+  make kunit         run the KUnit suites in a booted kernel
+  make vm            run the scenarios under QEMU
+  make vm-list       list the scenarios, a sentence each
+  make patches-build check that every patch of the series builds, with the feature on and off
+
+  make integrate     put the core into the kernel tree KDIR: a git tree gets a branch
+  make clean         remove the builds and logs from the cache, keep the downloads
+
+  CONFIG=base|debug  which kernel: small and fast, or with lockdep, KASAN, UBSAN, ...
+  T="name ..."       which scenarios; all by default
+  KDIR=path          a kernel tree of yours; it is copied, only `make integrate` changes it
+  CACHE=path         where downloads, builds and logs live; now $(CACHE)
+endef
+export HELP
+
+.PHONY: help setup check integrate kernel agent kunit vm vm-list demo test patches-build clean
+
 help:
-	@echo 'PCI live update core for Linux'
+	@echo "$$HELP"
+
+setup:
+	@scripts/setup.sh
+
+check: setup
+	@scripts/check.sh
+
+integrate:
+	@scripts/integrate.py "$${KDIR:?say which kernel tree: make integrate KDIR=path}"
+
+kernel: setup
+	@scripts/kernel.sh $(CONFIG)
+
+agent: setup
+	@scripts/agent.sh
+
+kunit: kernel agent
+	@scripts/vm.sh kunit
+
+vm: kernel agent
+	@scripts/vm.sh run $(T)
+
+vm-list:
+	@scripts/vm.sh list
+
+demo: CONFIG = base
+demo: kernel agent
+	@scripts/vm.sh demo
+
+test: setup
+	@scripts/test.sh
+
+patches-build: setup
+	@scripts/patches-build.sh
+
+clean:
+	@scripts/clean.sh

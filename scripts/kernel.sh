@@ -1,0 +1,89 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Build the kernel with the core in it, out of tree.
+#
+# usage: kernel.sh CONFIG [MAKE-TARGET...]
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+config=${1:?usage: kernel.sh CONFIG [MAKE-TARGET...]}
+shift
+out=$build/$config
+
+fragments() {
+	case $config in
+	base) echo "$top/configs/base.config" ;;
+	*) echo "$top/configs/base.config" "$top/configs/$config.config" ;;
+	esac
+}
+
+# The integrated tree: hard links to the pristine source, but for what we change.
+prepare_tree() {
+	if [[ -n $KDIR ]]; then
+		step 'copy of KDIR' "$top/scripts/integrate.py" --from "$KDIR" "$tree"
+		return
+	fi
+	if [[ ! -d $tree ]]; then
+		rm -rf "$tree.new"
+		cp -al "$pristine" "$tree.new"
+		mv "$tree.new" "$tree"
+	fi
+	step integrate "$top/scripts/integrate.py" "$tree"
+}
+
+# What the configuration follows from; nothing else makes it anew.
+config_inputs() {
+	cat "${merge[@]}" "$0"
+	grep Kconfig "$tree/.pci-liveupdate/written.json" || true
+	make -s -C "$tree" kernelversion
+}
+
+# requested FILE...: the last word of the fragments on each option.
+requested() {
+	sed -nE 's/^(CONFIG_\w+)=.*/\1 &/p; s/^# (CONFIG_\w+) is not set/\1 &/p' "$@" |
+		awk '{ line[$1] = $0 } END { for (o in line) print line[o] }' | cut -d' ' -f2- | sort
+}
+
+# An option that Kconfig does not know cannot be set, and needs no line to be unset.
+refused() {
+	local line
+	while read -r line; do
+		grep -qxF "$line" "$1" && continue
+		[[ $line == '# '* ]] && ! grep -q "^$(cut -d' ' -f2 <<<"$line")=" "$1" && continue
+		echo "$line"
+	done < <(requested "${merge[@]}")
+}
+
+make_config() {
+	local new=$out/.config.new
+	# Relative to $out, where the kernel's make works.
+	kmake "$config" KCONFIG_CONFIG=.config.new tinyconfig
+	cat "${merge[@]}" >>"$new"
+	kmake "$config" KCONFIG_CONFIG=.config.new olddefconfig
+	mapfile -t lost < <(refused "$new")
+	if ((${#lost[@]})); then
+		printf '%s\n' "did not take effect:" "${lost[@]}"
+		return 1
+	fi
+	# An unchanged file keeps its time stamp, and the objects stay valid.
+	cmp -s "$new" "$out/.config" || cp "$new" "$out/.config"
+	rm -f "$new" "$new.old"
+}
+
+configure() {
+	local stamp
+	stamp=$(config_inputs | sha256sum)
+	[[ -f $out/.config && $(cat "$out/.inputs" 2>/dev/null) == "$stamp" ]] && return
+	mkdir -p "$out"
+	step "configuration $config" make_config
+	echo "$stamp" >"$out/.inputs"
+}
+
+[[ -f $top/configs/$config.config ]] || die "there is no configs/$config.config"
+read -ra merge < <(fragments)
+lock kernel
+prepare_tree
+configure
+step "kernel $config" kmake "$config" -j"$(nproc)" "${@:-bzImage}"

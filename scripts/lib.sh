@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034
+#
+# Shared by every script: where things are, how a long step looks, how a
+# failure ends.
+
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=$(realpath -m "${CACHE:-$HOME/.cache/pci-liveupdate}")
+pristine=$cache/src/linux-source-7.3
+bindgen=$cache/bindgen/bin/bindgen
+
+# A kernel tree of the user's is never built in: it gets a copy and build
+# directories of its own.
+if [[ -n ${KDIR:-} ]]; then
+	KDIR=$(realpath -m "$KDIR")
+	work=$cache/kdir/$(basename "$KDIR")-$(sha256sum <<<"$KDIR" | cut -c1-8)
+else
+	work=$cache
+fi
+export KDIR=${KDIR:-} CACHE=$cache
+tree=$work/tree
+build=$work/build
+export PCI_LIVEUPDATE_BUILD=$build
+logs=$cache/log
+results=$cache/results
+
+# One toolchain for kernel and host: Debian's, whatever else is on PATH.
+export PATH=/usr/lib/llvm-19/bin:/usr/bin:$PATH
+export LIBCLANG_PATH=/usr/lib/llvm-19/lib
+
+mkdir -p "$logs" "$cache/lock" "$results"
+
+die() {
+	echo "error: $*" >&2
+	exit 1
+}
+
+# lock NAME: one script at a time past this point, until it exits.
+lock() {
+	local fd
+	exec {fd}>"$cache/lock/$1"
+	flock --nonblock "$fd" && return
+	echo "$1: another make is at it, waiting"
+	flock "$fd"
+}
+
+# kmake CONFIG ARG...: the kernel's make, out of tree.
+kmake() {
+	local out=$build/$1
+	shift
+	mkdir -p "$out"
+	make --no-print-directory -C "$tree" O="$out" LLVM=-19 RUSTC=/usr/bin/rustc \
+		HOSTRUSTC=/usr/bin/rustc RUSTFMT=/usr/bin/rustfmt \
+		CLIPPY_DRIVER=/usr/bin/clippy-driver BINDGEN="$bindgen" "$@"
+}
+
+# step LABEL COMMAND...: run it with its output in a log named after LABEL, and
+# show that it lives. The command may be a function; it must not be part of a
+# condition, or errexit would not reach into it.
+step() {
+	local label=$1 log status=0
+	shift
+	log=$logs/${label//[ \/]/-}.log
+	# Job control gives the command a process group, so that an interrupt
+	# ends all of it.
+	set -m
+	("$@") >"$log" 2>&1 </dev/null &
+	step_group=$!
+	set +m
+	trap 'kill -TERM -- -$step_group 2>/dev/null; exit 130' INT TERM HUP
+	show_progress "$label" "$log" "$step_group"
+	wait "$step_group" || status=$?
+	trap - INT TERM HUP
+	if ((status)); then
+		tail -n 20 "$log"
+		die "$label failed, see $log"
+	fi
+}
+
+# On a terminal one line that changes, elsewhere a line every 30 seconds. The
+# read waits on a pipe that nobody writes to: a sleep without a process.
+show_progress() {
+	local label=$1 log=$2 pid=$3 quiet objects next=30
+	exec {quiet}<> <(:)
+	SECONDS=0
+	while kill -0 "$pid" 2>/dev/null; do
+		read -r -t 0.5 -u "$quiet" || true
+		if [[ -t 1 ]] || ((SECONDS >= next)); then
+			next=$((SECONDS + 30))
+			objects=$(grep -cE '^ +(CC|AS|LD|AR|RUSTC|HOSTCC|Compiling) ' "$log") || objects=
+			show_line "$label" "${objects:+$objects objects}"
+		fi
+	done
+	[[ ! -t 1 ]] || printf '\r\e[K'
+	((SECONDS < 3)) || echo "$label: $(elapsed)"
+	exec {quiet}<&-
+}
+
+show_line() {
+	local line
+	line="$1: $(elapsed)${2:+, $2}"
+	if [[ -t 1 ]]; then
+		printf '\r%s\e[K' "$line"
+	else
+		echo "$line"
+	fi
+}
+
+elapsed() {
+	printf '%d:%02d' $((SECONDS / 60)) $((SECONDS % 60))
+}

@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Prepare a Debian bookworm machine: packages, the kernel source, bindgen.
+# Whatever is there already is left alone; what an interrupt left half done is
+# made anew, because each piece is built aside and renamed into place.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+bindgen_version=0.73.2
+source_package=linux-source-7.3
+
+packages=(
+	# to build the kernel
+	clang-19 lld-19 llvm-19 libclang-19-dev rustc-web rust-web-src
+	make gcc flex bison bc perl cpio kmod patch xz-utils
+	libc6-dev libelf-dev libdw-dev libssl-dev zlib1g-dev
+	# to get its source
+	ca-certificates debian-archive-keyring git
+	# to build and check what runs on the host and in the guest
+	cargo-web rust-web-clippy rustfmt-web shellcheck python3 mypy
+	# to run it
+	qemu-system-x86
+)
+
+missing_packages() {
+	local installed
+	installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null |
+		sed -n 's/^installed //p' | sort) || true
+	comm -23 <(printf '%s\n' "${packages[@]}" | sort) <(echo "$installed")
+}
+
+install_packages() {
+	local missing as_root=()
+	mapfile -t missing < <(missing_packages)
+	((${#missing[@]})) || return 0
+	local command=(apt-get install -y --no-install-recommends "${missing[@]}")
+	if ((EUID)); then
+		sudo -n true 2>/dev/null ||
+			die "packages are missing and sudo asks for a password; run: sudo ${command[*]}"
+		as_root=(sudo -n)
+	fi
+	echo "packages: ${missing[*]}"
+	step 'package lists' "${as_root[@]}" apt-get update
+	step packages "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "${command[@]}"
+}
+
+# An apt that shares nothing with the machine's but the keyring: own sources,
+# own lists, own downloads. It fetches as the user who calls it.
+private_apt_conf() {
+	local apt=$cache/apt
+	mkdir -p "$apt/lists/partial" "$apt/archives/partial"
+	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
+		"http://deb.debian.org/debian trixie-backports main" >"$apt/sources.list"
+	cat >"$apt/apt.conf" <<-CONF
+		Dir::Etc::sourcelist "$apt/sources.list";
+		Dir::Etc::sourceparts "/dev/null";
+		Dir::State::lists "$apt/lists";
+		Dir::Cache "$apt";
+		Dir::Cache::archives "$apt/archives";
+		APT::Sandbox::User "";
+		Acquire::Retries "3";
+	CONF
+}
+
+download_source() {
+	private_apt_conf
+	export APT_CONFIG=$cache/apt/apt.conf
+	cd "$tmp"
+	apt-get update
+	# apt checks the signature and the hash before it reports success.
+	apt-get download "$source_package"
+	mv -- "$source_package"_*.deb "$cache/"
+}
+
+unpack_source() {
+	local deb
+	deb=$(printf '%s\n' "$cache/$source_package"_*.deb | sort -V | tail -n 1)
+	mkdir "$tmp/src"
+	dpkg-deb --fsys-tarfile "$deb" |
+		tar -xO "./usr/src/$source_package.tar.xz" |
+		tar -xJ -C "$tmp/src"
+	mkdir -p "$cache/src"
+	mv "$tmp/src/$source_package" "$pristine"
+}
+
+get_source() {
+	[[ ! -d $pristine ]] || return 0
+	compgen -G "$cache/$source_package"_*.deb >/dev/null || step 'kernel source download' download_source
+	step 'kernel source unpack' unpack_source
+}
+
+install_bindgen() {
+	CARGO_TARGET_DIR=$tmp/target cargo install --locked --root "$tmp/bindgen" \
+		--version "$bindgen_version" bindgen-cli
+	rm -rf "$cache/bindgen"
+	mv "$tmp/bindgen" "$cache/bindgen"
+}
+
+get_bindgen() {
+	[[ $("$bindgen" --version 2>/dev/null) == "bindgen $bindgen_version" ]] ||
+		step bindgen install_bindgen
+}
+
+lock setup
+tmp=$cache/tmp
+rm -rf "$tmp"
+mkdir "$tmp"
+install_packages
+[[ -n $KDIR ]] || get_source
+get_bindgen
+rm -rf "$tmp"

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The C header and the Rust types state the same layout.
+
+use pci_liveupdate_host::abi::{
+    DevSer,
+    Ser,
+    COMPATIBLE, //
+};
+use std::{
+    env,
+    mem::{
+        offset_of,
+        size_of, //
+    },
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::Command,
+};
+
+/// What the Rust types say, in the words of `c/layout.c`.
+fn rust_layout() -> String {
+    let compatible = COMPATIBLE.to_str().expect("the name is ASCII");
+    let dev = |name, offset, size| format!("pci_dev_ser.{name} offset {offset} size {size}");
+    let ser = |name, offset, size| format!("pci_ser.{name} offset {offset} size {size}");
+    let stride = Ser::offset_of(1) - Ser::offset_of(0);
+
+    let lines = [
+        format!("compatible {compatible}"),
+        format!("pci_dev_ser size {}", size_of::<DevSer>()),
+        dev("domain", offset_of!(DevSer, domain), size_of::<u32>()),
+        dev("bdf", offset_of!(DevSer, bdf), size_of::<u16>()),
+        dev("refcount", offset_of!(DevSer, refcount), size_of::<u16>()),
+        format!("pci_ser size {}", Ser::HEADER),
+        ser(
+            "max_nr_devices",
+            offset_of!(Ser, max_nr_devices),
+            size_of::<u32>(),
+        ),
+        ser("nr_devices", offset_of!(Ser, nr_devices), size_of::<u32>()),
+        format!(
+            "pci_ser.devices offset {} stride {stride}",
+            Ser::offset_of(0)
+        ),
+    ];
+    lines.join("\n") + "\n"
+}
+
+/// Compiles `c/layout.c` against the header, and returns the program.
+fn compile() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("layout");
+    let compiler = env::var("CC").unwrap_or("cc".to_owned());
+
+    let status = Command::new(compiler)
+        .args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-I"])
+        .arg(here.join("c"))
+        .arg("-I")
+        .arg(here.join("../../kernel/include"))
+        .arg(here.join("c/layout.c"))
+        .arg("-o")
+        .arg(&program)
+        .status()
+        .expect("there is a C compiler");
+    assert!(status.success(), "the header compiles");
+    program
+}
+
+#[test]
+fn a_c_compiler_and_the_rust_types_agree_on_every_offset_size_and_name() {
+    let output = Command::new(compile()).output().expect("the program runs");
+    let c_layout = String::from_utf8(output.stdout).expect("it prints text");
+
+    assert!(output.status.success());
+    assert_eq!(c_layout, rust_layout());
+}

@@ -30,6 +30,7 @@ use crate::{
     prelude::*, //
 };
 
+pub mod file;
 pub mod flb;
 
 /// Returns whether live updates are switched on (`liveupdate=on`).

@@ -13,7 +13,7 @@ pub const MODEL: u32 = 15_000;
 /// Whole handovers.
 pub const HANDOVER: u32 = 5_000;
 /// Sequences that begin with tens of thousands of devices.
-pub const CROWD: u32 = 20;
+pub const CROWD: u32 = 10;
 
 /// What all properties together run, once each.
 pub const TOTAL: u32 = 2 * DECODER + 3 * DETAIL + 2 * MODEL + HANDOVER + CROWD;

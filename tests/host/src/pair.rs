@@ -164,7 +164,11 @@ impl<'a> Pair<'a> {
         self.compare_block();
 
         let counts = self.model.counts();
-        let entries: HashMap<_, _> = self.core.iter().map(|(d, p)| (d.key(), (d, p))).collect();
+        let entries: HashMap<_, _> = self
+            .core
+            .iter()
+            .map(|(dev, place)| (dev.key(), (dev, place)))
+            .collect();
         assert_eq!(entries.len(), self.model.used(), "no function twice");
 
         for node in self.tree.nodes() {

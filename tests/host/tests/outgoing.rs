@@ -42,7 +42,7 @@ proptest! {
         room in 8..10usize,
         bridge in any::<Index>(),
         size in u16::MAX - 4..=u16::MAX,
-        steps in steps(12),
+        steps in steps(8),
     ) {
         let bridges: Vec<_> = tree.nodes().filter(|&n| tree.function(n).bridge).collect();
         prop_assume!(!bridges.is_empty());

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What an init does first: mount the file systems that the kernel offers.
+
+use std::ffi::CString;
+use std::fs;
+use std::io;
+
+use crate::sys; //
+
+/// (type, mount point)
+const MOUNTS: [(&str, &str); 5] = [
+    ("proc", "/proc"),
+    ("sysfs", "/sys"),
+    ("devtmpfs", "/dev"),
+    ("tmpfs", "/tmp"),
+    ("debugfs", "/sys/kernel/debug"),
+];
+
+/// Mounts all of them. The kernel may have mounted `/dev` already, which is as good.
+pub(crate) fn mount_all() -> io::Result<()> {
+    for (kind, target) in MOUNTS {
+        fs::create_dir_all(target)?;
+        match sys::mount(&CString::new(kind)?, &CString::new(target)?) {
+            Err(err) if err.raw_os_error() != Some(libc::EBUSY) => {
+                return Err(io::Error::new(
+                    err.kind(),
+                    format!("mount {kind} on {target}: {err}"),
+                ))
+            }
+            _ => (),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Files: by path in one go, or by descriptor at an offset.
+
+use std::fs;
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::Path; //
+
+use crate::errno::Result;
+use crate::sys;
+use crate::wire::Word; //
+
+/// Opened the way a scenario names it: `r`, `w` or `rw`. Never created, never truncated: the
+/// guest's files are the kernel's.
+pub(crate) fn open(path: &Path, mode: &str) -> Result<OwnedFd> {
+    let file = OpenOptions::new()
+        .read(mode.contains('r'))
+        .write(mode.contains('w'))
+        .open(path)?;
+    Ok(file.into())
+}
+
+/// Everything up to the end. Files in sysfs and debugfs do not know their size.
+pub(crate) fn read(path: &Path) -> Result<Word> {
+    Ok(fs::read(path)?)
+}
+
+/// In one `write(2)`, as sysfs wants it.
+pub(crate) fn write(path: &Path, data: &[u8]) -> Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    let written = file.write(data)?;
+    if written != data.len() {
+        return Err(io::Error::from_raw_os_error(libc::EIO).into());
+    }
+    Ok(())
+}
+
+/// Up to `len` bytes at `offset`, by path.
+pub(crate) fn read_at(path: &Path, offset: u64, len: usize) -> Result<Word> {
+    pread_file(&File::open(path)?, offset, len)
+}
+
+/// All of `data` at `offset`, by path.
+pub(crate) fn write_at(path: &Path, offset: u64, data: &[u8]) -> Result<()> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    Ok(file.write_all_at(data, offset)?)
+}
+
+fn pread_file(file: &File, offset: u64, len: usize) -> Result<Word> {
+    let mut data = vec![0; len];
+    let mut done = 0;
+    while done < len {
+        let at = offset.saturating_add(u64::try_from(done).unwrap_or(u64::MAX));
+        match file.read_at(&mut data[done..], at)? {
+            0 => break,
+            n => done += n,
+        }
+    }
+    data.truncate(done);
+    Ok(data)
+}
+
+/// Up to `len` bytes at `offset` of an open file.
+pub(crate) fn pread(fd: &OwnedFd, offset: u64, len: usize) -> Result<Word> {
+    pread_file(&File::from(fd.try_clone()?), offset, len)
+}
+
+/// All of `data` at `offset` of an open file.
+pub(crate) fn pwrite(fd: &OwnedFd, offset: u64, data: &[u8]) -> Result<()> {
+    Ok(File::from(fd.try_clone()?).write_all_at(data, offset)?)
+}
+
+/// The names in a directory, sorted.
+pub(crate) fn list(path: &Path) -> Result<Vec<Word>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path)? {
+        names.push(entry?.file_name().as_bytes().to_vec());
+    }
+    names.sort();
+    Ok(names)
+}
+
+pub(crate) fn readlink(path: &Path) -> Result<Word> {
+    Ok(fs::read_link(path)?.as_os_str().as_bytes().to_vec())
+}
+
+pub(crate) fn load_module(path: &Path, arguments: &std::ffi::CStr) -> Result<()> {
+    Ok(sys::finit_module(&File::open(path)?.into(), arguments)?)
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Leaving this kernel: into the next one, or out of the machine.
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::path::Path; //
+
+use crate::errno::Result;
+use crate::sys; //
+
+/// Loads the kernel that the next [`jump`] goes to.
+pub(crate) fn load(kernel: &Path, initrd: &Path, cmdline: &CStr) -> Result<()> {
+    let kernel = File::open(kernel)?.into();
+    let initrd = File::open(initrd)?.into();
+
+    Ok(sys::kexec_file_load(&kernel, &initrd, cmdline)?)
+}
+
+/// Jumps. Returns only when the kernel refused.
+pub(crate) fn jump() -> Result<()> {
+    Ok(sys::reboot(libc::RB_KEXEC)?)
+}
+
+/// Restarts the machine, losing everything. Returns only when the kernel refused.
+pub(crate) fn restart() -> Result<()> {
+    Ok(sys::reboot(libc::RB_AUTOBOOT)?)
+}
+
+/// Ends the machine through QEMU's `isa-debug-exit` with status `2 * code + 1`.
+pub(crate) fn exit(code: u32) -> Result<()> {
+    Ok(sys::debug_exit(code)?)
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory by descriptor: memfds, and views of anything that can be mapped.
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::os::fd::OwnedFd; //
+
+use crate::errno::Errno;
+use crate::errno::Result;
+use crate::sys;
+use crate::sys::Mapping;
+use crate::wire; //
+
+pub(crate) fn memfd(name: &CStr) -> Result<OwnedFd> {
+    Ok(sys::memfd_create(name)?)
+}
+
+pub(crate) fn size(fd: &OwnedFd) -> Result<u64> {
+    Ok(File::from(fd.try_clone()?).metadata()?.len())
+}
+
+pub(crate) fn truncate(fd: &OwnedFd, len: u64) -> Result<()> {
+    Ok(File::from(fd.try_clone()?).set_len(len)?)
+}
+
+const PAGE: u64 = 4096;
+
+/// Maps the pages around `[offset, offset + len)` and hands out exactly that part.
+fn view<T>(
+    fd: &OwnedFd,
+    offset: u64,
+    len: usize,
+    f: impl FnOnce(&Mapping, usize) -> T,
+) -> Result<T> {
+    let skip = offset % PAGE;
+    let skip_bytes = usize::try_from(skip).map_err(|err| Errno::invalid(err.to_string()))?;
+    let total = len
+        .checked_add(skip_bytes)
+        .ok_or_else(|| Errno::invalid("length overflows"))?;
+
+    Ok(f(&Mapping::new(fd, offset - skip, total)?, skip_bytes))
+}
+
+/// A copy of a mapped range. Something else may be writing it meanwhile (a device, for one): the
+/// copy is then a mix of old and new, byte by byte.
+pub(crate) fn peek(fd: &OwnedFd, offset: u64, len: usize) -> Result<Vec<u8>> {
+    view(fd, offset, len, |map, skip| {
+        (skip..skip + len).filter_map(|at| map.get(at)).collect()
+    })
+}
+
+/// The CRC-32 of a mapped range, for ranges too long to send.
+pub(crate) fn hash(fd: &OwnedFd, offset: u64, len: usize) -> Result<u32> {
+    view(fd, offset, len, |map, skip| {
+        (skip..skip + len)
+            .filter_map(|at| map.get(at))
+            .fold(0, |crc, byte| wire::crc32(crc, &[byte]))
+    })
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The serial port to the host: whole lines in, whole lines out.
+
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::os::fd::AsFd; //
+
+use crate::sys;
+use crate::wire;
+use crate::wire::Word; //
+
+pub(crate) struct Port {
+    file: File,
+    /// Read from the port and not yet handed out.
+    pending: Vec<u8>,
+}
+
+impl Port {
+    /// Opens the port and takes every terminal nicety (echo, signals, translation) from it.
+    pub(crate) fn open(path: &str) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        sys::make_raw(file.as_fd())?;
+        Ok(Self {
+            file,
+            pending: Vec::new(),
+        })
+    }
+
+    fn receive_line(&mut self) -> io::Result<Vec<u8>> {
+        let mut chunk = [0u8; 512];
+        loop {
+            if let Some(end) = self.pending.iter().position(|&byte| byte == b'\n') {
+                let mut line: Vec<u8> = self.pending.drain(..=end).collect();
+                line.pop();
+                return Ok(line);
+            }
+            match self.file.read(&mut chunk)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                n => self.pending.extend_from_slice(&chunk[..n]),
+            }
+        }
+    }
+
+    /// The next line that is whole. Anything else (line noise from a reset of the port) is dropped:
+    /// the host's deadline tells it that a request was lost.
+    pub(crate) fn receive(&mut self) -> io::Result<Vec<Word>> {
+        loop {
+            let line = self.receive_line()?;
+            match wire::decode(&line) {
+                Some(words) => return Ok(words),
+                None => eprintln!("agent: dropped a damaged line of {} bytes", line.len()),
+            }
+        }
+    }
+
+    pub(crate) fn send(&mut self, words: &[Word]) -> io::Result<()> {
+        self.file.write_all(wire::encode(words).as_bytes())
+    }
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! System calls that std does not have, each behind a safe function.
+//!
+//! All `unsafe` of the agent is here, but for the arguments and results of one ioctl interface,
+//! which are described where that interface is.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::fd::BorrowedFd;
+use std::os::fd::FromRawFd;
+use std::os::fd::OwnedFd;
+use std::ptr::null;
+use std::ptr::null_mut;
+use std::ptr::NonNull; //
+
+/// The result of a system call: -1 means "look at errno".
+fn check(result: libc::c_long) -> io::Result<libc::c_long> {
+    if result == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(result)
+}
+
+pub(crate) fn mount(kind: &CStr, target: &CStr) -> io::Result<()> {
+    // SAFETY: Strings end with NUL, and a mount without data is always allowed to be.
+    let result = unsafe { libc::mount(kind.as_ptr(), target.as_ptr(), kind.as_ptr(), 0, null()) };
+    check(result.into()).map(drop)
+}
+
+/// Takes echo, signals, line editing and translation from a terminal.
+pub(crate) fn make_raw(terminal: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: Integers and arrays of them, for which zero is a value.
+    let mut settings: libc::termios = unsafe { std::mem::zeroed() };
+
+    // SAFETY: The pointer is to a live `termios`, here and in the two calls below.
+    let result = unsafe { libc::tcgetattr(terminal.as_raw_fd(), &mut settings) };
+    check(result.into())?;
+    // SAFETY: As above.
+    unsafe { libc::cfmakeraw(&mut settings) };
+    settings.c_cflag |= libc::CLOCAL | libc::CREAD;
+    // SAFETY: As above.
+    let result = unsafe { libc::tcsetattr(terminal.as_raw_fd(), libc::TCSANOW, &settings) };
+    check(result.into()).map(drop)
+}
+
+pub(crate) fn memfd_create(name: &CStr) -> io::Result<OwnedFd> {
+    // SAFETY: The string ends with NUL.
+    let fd = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) };
+    check(fd.into())?;
+    // SAFETY: The call made this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+pub(crate) fn finit_module(module: &OwnedFd, arguments: &CStr) -> io::Result<()> {
+    // SAFETY: The string ends with NUL; the descriptor is open.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_finit_module,
+            module.as_raw_fd(),
+            arguments.as_ptr(),
+            0,
+        )
+    };
+    check(result).map(drop)
+}
+
+pub(crate) fn kexec_file_load(
+    kernel: &OwnedFd,
+    initrd: &OwnedFd,
+    cmdline: &CStr,
+) -> io::Result<()> {
+    // SAFETY: The length covers the string and its NUL, as the call wants it.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_kexec_file_load,
+            kernel.as_raw_fd(),
+            initrd.as_raw_fd(),
+            cmdline.to_bytes_with_nul().len(),
+            cmdline.as_ptr(),
+            0,
+        )
+    };
+    check(result).map(drop)
+}
+
+pub(crate) fn reboot(command: libc::c_int) -> io::Result<()> {
+    // SAFETY: No pointers are passed.
+    check(unsafe { libc::reboot(command) }.into()).map(drop)
+}
+
+/// The port of QEMU's `isa-debug-exit`, where the host puts it.
+const DEBUG_EXIT: u16 = 0xf4;
+
+pub(crate) fn debug_exit(code: u32) -> io::Result<()> {
+    // SAFETY: No pointers are passed.
+    check(unsafe { libc::ioperm(DEBUG_EXIT.into(), 4, 1) }.into())?;
+    // SAFETY: The access was granted above; the instruction touches no memory of this program.
+    unsafe {
+        core::arch::asm!(
+            "out dx, eax",
+            in("dx") DEBUG_EXIT,
+            in("eax") code,
+            options(nomem, nostack, preserves_flags)
+        );
+    }
+    // The machine is gone by now, unless it has no such device.
+    Err(io::Error::from_raw_os_error(libc::ENODEV))
+}
+
+/// The kernel's log with its priorities, without consuming it.
+pub(crate) fn kernel_log() -> io::Result<Vec<u8>> {
+    const READ_ALL: libc::c_int = 3;
+    const SIZE_BUFFER: libc::c_int = 10;
+
+    // SAFETY: This action takes no buffer.
+    let size = unsafe { libc::klogctl(SIZE_BUFFER, null_mut(), 0) };
+    check(size.into())?;
+    let mut log = vec![0u8; usize::try_from(size).unwrap_or(0)];
+    // SAFETY: The kernel writes at most `size` bytes, which is how long the buffer is.
+    let len = unsafe { libc::klogctl(READ_ALL, log.as_mut_ptr().cast(), size) };
+    check(len.into())?;
+    log.truncate(usize::try_from(len).unwrap_or(0));
+    Ok(log)
+}
+
+/// An argument of an ioctl.
+///
+/// # Safety
+///
+/// For every request that the type is passed with, the kernel reads and writes only inside of it,
+/// and whatever bytes it writes are a value of the type.
+pub(crate) unsafe trait IoctlArgument {}
+
+pub(crate) fn ioctl<T: IoctlArgument>(
+    fd: &OwnedFd,
+    request: libc::Ioctl,
+    argument: &mut T,
+) -> io::Result<()> {
+    // SAFETY: The pointer is to a live `T`, and by the trait the kernel stays inside of it.
+    let result = unsafe { libc::ioctl(fd.as_raw_fd(), request, std::ptr::from_mut(argument)) };
+    check(result.into()).map(drop)
+}
+
+/// A shared, read-only view of something that can be mapped.
+///
+/// # Invariants
+///
+/// `start` is the address of a mapping of `len` readable bytes that lives as long as this value.
+pub(crate) struct Mapping {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+impl Mapping {
+    pub(crate) fn new(fd: &OwnedFd, offset: u64, len: usize) -> io::Result<Self> {
+        let offset = libc::off_t::try_from(offset)
+            .map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))?;
+        // SAFETY: A mapping at an address of the kernel's choice takes nothing from anybody.
+        let start = unsafe {
+            libc::mmap(
+                null_mut(),
+                len,
+                libc::PROT_READ,
+                libc::MAP_SHARED,
+                fd.as_raw_fd(),
+                offset,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let start =
+            NonNull::new(start.cast()).ok_or_else(|| io::Error::from_raw_os_error(libc::EFAULT))?;
+        // INVARIANT: Mapped just now, and unmapped only in `drop`.
+        Ok(Self { start, len })
+    }
+
+    /// One byte, as it is at this moment.
+    pub(crate) fn get(&self, at: usize) -> Option<u8> {
+        if at >= self.len {
+            return None;
+        }
+        // SAFETY: Inside of the mapping by the check and the type invariant. Volatile, because a
+        // device or another program may be writing it.
+        Some(unsafe { self.start.add(at).read_volatile() })
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant this is our mapping, and nobody can use it any more.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
+    }
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The requests: what each verb is called, what it takes, what it gives.
+//!
+//! A request is `NUMBER VERB ARGUMENT...`; the answer is `NUMBER ok VALUE...` or
+//! `NUMBER err ERRNO TEXT`. Numbers in arguments and values are decimal.
+
+use std::ffi::CString;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc; //
+
+use crate::errno::Errno;
+use crate::errno::Result;
+use crate::fds::Fds;
+use crate::files;
+use crate::kexec;
+use crate::luo;
+use crate::memory;
+use crate::stress::Stress;
+use crate::sys;
+use crate::wire::Word; //
+
+/// The arguments of a request, taken one after the other.
+pub(crate) struct Args<'a> {
+    rest: &'a [Word],
+}
+
+impl<'a> Args<'a> {
+    fn new(words: &'a [Word]) -> Self {
+        Self { rest: words }
+    }
+
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8]> {
+        let (first, rest) = self
+            .rest
+            .split_first()
+            .ok_or_else(|| Errno::invalid("argument missing"))?;
+        self.rest = rest;
+        Ok(first)
+    }
+
+    pub(crate) fn text(&mut self) -> Result<&'a str> {
+        std::str::from_utf8(self.bytes()?).map_err(|err| Errno::invalid(err.to_string()))
+    }
+
+    pub(crate) fn number<T: FromStr>(&mut self) -> Result<T> {
+        let text = self.text()?;
+        text.parse()
+            .map_err(|_| Errno::invalid(format!("bad number {text:?}")))
+    }
+
+    fn path(&mut self) -> Result<&'a Path> {
+        Ok(Path::new(OsStr::from_bytes(self.bytes()?)))
+    }
+
+    fn string(&mut self) -> Result<CString> {
+        Ok(CString::new(self.bytes()?)?)
+    }
+
+    /// All that is left.
+    pub(crate) fn remaining(&mut self) -> &'a [Word] {
+        std::mem::take(&mut self.rest)
+    }
+
+    fn end(&self) -> Result<()> {
+        match self.rest.len() {
+            0 => Ok(()),
+            n => Err(Errno::invalid(format!("{n} arguments too many"))),
+        }
+    }
+}
+
+fn number(value: impl ToString) -> Vec<Word> {
+    vec![value.to_string().into_bytes()]
+}
+
+/// What the primitives share; stress threads run them on the same descriptors.
+#[derive(Default)]
+pub(crate) struct Primitives {
+    fds: Fds,
+}
+
+impl Primitives {
+    /// Runs one primitive.
+    pub(crate) fn run(&self, words: &[Word]) -> Result<Vec<Word>> {
+        let mut args = Args::new(words);
+        let verb = args.text()?;
+
+        let values = match verb.split_once('.') {
+            Some(("file", verb)) => self.file(verb, &mut args),
+            Some(("fd", verb)) => self.fd(verb, &mut args),
+            Some(("luo", verb)) => self.luo(verb, &mut args),
+            Some(("kernel", verb)) => Self::kernel(verb, &mut args),
+            _ => Err(Errno::invalid(format!("no verb {verb:?}"))),
+        }?;
+        args.end()?;
+        Ok(values)
+    }
+
+    /// Files by path.
+    fn file(&self, verb: &str, args: &mut Args<'_>) -> Result<Vec<Word>> {
+        let path = args.path()?;
+        match verb {
+            "read" => Ok(vec![files::read(path)?]),
+            "read_at" => Ok(vec![files::read_at(path, args.number()?, args.number()?)?]),
+            "write" => files::write(path, args.bytes()?).map(|()| vec![]),
+            "write_at" => files::write_at(path, args.number()?, args.bytes()?).map(|()| vec![]),
+            "list" => files::list(path),
+            "readlink" => Ok(vec![files::readlink(path)?]),
+            "exists" => Ok(number(u8::from(path.symlink_metadata().is_ok()))),
+            "open" => Ok(number(self.fds.add(files::open(path, args.text()?)?))),
+            _ => Err(Errno::invalid(format!("no verb file.{verb}"))),
+        }
+    }
+
+    /// Open files, and memory.
+    fn fd(&self, verb: &str, args: &mut Args<'_>) -> Result<Vec<Word>> {
+        if verb == "memfd" {
+            return Ok(number(self.fds.add(memory::memfd(&args.string()?)?)));
+        }
+        let fd = args.number()?;
+        if verb == "close" {
+            return self.fds.close(fd).map(|()| vec![]);
+        }
+        let fd = self.fds.get(fd)?;
+        match verb {
+            "pread" => Ok(vec![files::pread(&fd, args.number()?, args.number()?)?]),
+            "pwrite" => files::pwrite(&fd, args.number()?, args.bytes()?).map(|()| vec![]),
+            "size" => Ok(number(memory::size(&fd)?)),
+            "truncate" => memory::truncate(&fd, args.number()?).map(|()| vec![]),
+            "peek" => Ok(vec![memory::peek(&fd, args.number()?, args.number()?)?]),
+            "hash" => Ok(number(memory::hash(&fd, args.number()?, args.number()?)?)),
+            _ => Err(Errno::invalid(format!("no verb fd.{verb}"))),
+        }
+    }
+
+    /// Live Update sessions. The first argument is `/dev/liveupdate` or a session.
+    fn luo(&self, verb: &str, args: &mut Args<'_>) -> Result<Vec<Word>> {
+        let on = self.fds.get(args.number()?)?;
+        match verb {
+            "create" => Ok(number(self.fds.add(luo::create(&on, args.bytes()?)?))),
+            "retrieve" => Ok(number(self.fds.add(luo::retrieve(&on, args.bytes()?)?))),
+            "preserve_fd" => luo::preserve_fd(&on, args.number()?, args.number()?).map(|()| vec![]),
+            "retrieve_fd" => Ok(number(self.fds.add(luo::retrieve_fd(&on, args.number()?)?))),
+            "finish" => luo::finish(&on).map(|()| vec![]),
+            "name" => Ok(vec![luo::name(&on)?]),
+            _ => Err(Errno::invalid(format!("no verb luo.{verb}"))),
+        }
+    }
+
+    /// The kernel as a whole.
+    fn kernel(verb: &str, args: &mut Args<'_>) -> Result<Vec<Word>> {
+        match verb {
+            "log" => Ok(vec![sys::kernel_log()?]),
+            "load_module" => files::load_module(args.path()?, &args.string()?).map(|()| vec![]),
+            "kexec_load" => {
+                kexec::load(args.path()?, args.path()?, &args.string()?).map(|()| vec![])
+            }
+            "kexec" => kexec::jump().map(|()| vec![]),
+            "restart" => kexec::restart().map(|()| vec![]),
+            "exit" => kexec::exit(args.number()?).map(|()| vec![]),
+            _ => Err(Errno::invalid(format!("no verb kernel.{verb}"))),
+        }
+    }
+}
+
+/// Everything a request can be addressed to.
+pub(crate) struct Agent {
+    primitives: Arc<Primitives>,
+    stress: Stress,
+}
+
+impl Agent {
+    pub(crate) fn new() -> Self {
+        let primitives = Arc::<Primitives>::default();
+        Self {
+            stress: Stress::new(primitives.clone()),
+            primitives,
+        }
+    }
+
+    fn run(&self, words: &[Word]) -> Result<Vec<Word>> {
+        let mut args = Args::new(words);
+        match args.text()?.strip_prefix("stress.") {
+            Some(verb) => self.stress.run(verb, &mut args),
+            None => self.primitives.run(words),
+        }
+    }
+
+    /// The answer to a whole request line.
+    pub(crate) fn answer(&self, line: &[Word]) -> Vec<Word> {
+        let (id, request) = line
+            .split_first()
+            .map_or((Word::new(), line), |(id, rest)| (id.clone(), rest));
+        let mut answer = vec![id];
+        match self.run(request) {
+            Ok(values) => {
+                answer.push(Word::from(*b"ok"));
+                answer.extend(values);
+            }
+            Err(err) => {
+                answer.push(Word::from(*b"err"));
+                answer.extend([err.code.to_string().into_bytes(), err.text.into_bytes()]);
+            }
+        }
+        answer
+    }
+}

@@ -23,6 +23,7 @@
 
 mod decode;
 mod key;
+pub mod luo;
 
 pub use decode::{
     check,

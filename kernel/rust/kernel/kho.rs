@@ -31,11 +31,15 @@
 
 use crate::{
     bindings,
-    error::from_err_ptr,
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
     page::PAGE_SIZE,
     prelude::*, //
 };
 use core::{
+    mem,
     ops::{
         Deref,
         DerefMut, //
@@ -44,6 +48,10 @@ use core::{
     slice, //
 };
 use zerocopy::KnownLayout;
+
+mod shared;
+
+pub use self::shared::Shared;
 
 /// Returns whether this kernel can hand memory over to the next one (`kho=on`).
 pub fn is_enabled() -> bool {
@@ -82,6 +90,25 @@ impl Handle {
     pub unsafe fn from_raw(raw: u64) -> Self {
         // INVARIANT: The safety requirements of this function are the type invariant.
         Self(raw)
+    }
+
+    /// Finds the memory that the previous kernel put under `name` at the root of the handover.
+    ///
+    /// # Safety
+    ///
+    /// The caller must be the only one in this kernel to access the memory of that name, and must
+    /// not ask for it more than once.
+    pub unsafe fn of_subtree(name: &CStr) -> Option<Self> {
+        let mut phys = 0;
+
+        // SAFETY: `name` is a string, `phys` may be written, and the size may be left out.
+        let ret = unsafe {
+            bindings::kho_retrieve_subtree(name.as_char_ptr(), &mut phys, core::ptr::null_mut())
+        };
+
+        // INVARIANT: By the safety requirements, nobody else accesses the memory, and there is no
+        // other handle for it.
+        (ret == 0).then_some(Self(phys))
     }
 
     /// Returns the number.
@@ -242,7 +269,7 @@ unsafe impl<T: ?Sized + Sync> Sync for View<T> {}
 ///
 /// # Invariants
 ///
-/// The memory of `view` came from `kho_alloc_preserve()` and was not given back yet.
+/// The folio of `view` is preserved by KHO, and `self` owns a reference on it.
 pub struct Preserved<T: ?Sized> {
     view: View<T>,
 }
@@ -270,7 +297,8 @@ impl<T: ?Sized + FromBytes + IntoBytes + KnownLayout> Preserved<T> {
             unsafe { bindings::kho_unpreserve_free(mem) }
         })?;
 
-        // INVARIANT: `view` is of the folio that was just allocated.
+        // INVARIANT: `view` is of the folio that was just allocated and preserved, and the reference
+        // that comes with it is ours.
         Ok(Self { view })
     }
 }
@@ -307,8 +335,8 @@ impl<T: ?Sized> DerefMut for Preserved<T> {
 
 impl<T: ?Sized> Drop for Preserved<T> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, the memory came from `kho_alloc_preserve()`; this is the
-        // only place that gives it back, and the view ends with `self`.
+        // SAFETY: By the type invariants, the folio is preserved, with a reference that is ours; this
+        // is the only place that gives it back, and the view ends with `self`.
         unsafe { bindings::kho_unpreserve_free(self.view.base()) }
     }
 }
@@ -387,6 +415,28 @@ impl<T: ?Sized> Restored<T> {
     #[inline]
     pub fn size(&self) -> usize {
         self.view.size
+    }
+
+    /// Preserves the memory for the kernel after this one, where it is and with what is in it.
+    ///
+    /// For memory that cannot move, as a device works on it. Gives the memory back if KHO has no
+    /// room to remember it.
+    pub fn preserve(self) -> Result<Preserved<T>, (Error, Self)> {
+        // SAFETY: By the type invariants, `self` owns a reference on the folio.
+        let ret = unsafe { bindings::kho_preserve_folio(self.folio.as_ptr()) };
+        if let Err(err) = to_result(ret) {
+            return Err((err, self));
+        }
+
+        let view = View {
+            ptr: self.view.ptr,
+            size: self.view.size,
+        };
+        // The reference on the folio moves into the new value.
+        mem::forget(self);
+
+        // INVARIANT: The folio is preserved, and the reference on it is ours.
+        Ok(Preserved { view })
     }
 }
 

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The object whose life LUO ties to that of the preserved files.
+//!
+//! ```text
+//!   old kernel   first file preserved ── preserve()    last file unpreserved ── unpreserve()
+//!   new kernel   start() ── retrieve()                  last file finished ──── finish()
+//! ```
+//!
+//! LUO calls all four with the mutex of the FLB held. [`start`] asks for the handover and lets go
+//! of it at once: a reference that were kept would keep the last file from finishing it.
+
+use crate::{
+    abi::{
+        self,
+        Ser, //
+    },
+    device::nr_functions,
+    logic::{
+        size_for,
+        DecodeError, //
+    },
+    previous,
+    refusal,
+    state::{
+        set_handover,
+        Handover,
+        In,
+        Out,
+        STATE, //
+    },
+    xindex::XIndex, //
+};
+use kernel::{
+    kho,
+    liveupdate::flb,
+    prelude::*, //
+};
+
+/// The PCI core, as LUO sees it.
+pub(crate) struct PciFlb;
+
+/// What is registered with every file handler of a driver.
+pub(crate) static FLB: flb::Static<PciFlb> = flb::Static::new();
+
+#[vtable]
+impl flb::Flb for PciFlb {
+    const COMPATIBLE: &'static CStr = abi::COMPATIBLE;
+
+    type Outgoing = ();
+    type Incoming = ();
+
+    fn preserve() -> Result<(u64, ())> {
+        let size = size_for(nr_functions()).ok_or(E2BIG)?;
+        let ser = kho::Preserved::<Ser>::zeroed(size)?;
+        let handle = ser.handle();
+        let outgoing = Out::new(ser, XIndex::new()?);
+
+        STATE.lock().outgoing = Some(outgoing);
+        Ok((handle, ()))
+    }
+
+    fn unpreserve((): ()) {
+        let gone = STATE.lock().outgoing.take();
+
+        for (dev, _) in gone.iter().flat_map(Out::iter) {
+            pr_warn!(
+                "{} was still preserved with the last file gone\n",
+                dev.key()
+            );
+        }
+    }
+
+    fn retrieve(handle: kho::Handle) -> Result<()> {
+        let ser = kho::Restored::<Ser>::take(handle)
+            .inspect_err(|_| pr_err!("refused: expected memory from KHO, found none\n"))?;
+        let incoming = In::decode(ser, XIndex::new()?).map_err(|error| match error {
+            DecodeError::Corrupt(corrupt) => {
+                pr_err!("refused: {corrupt}\n");
+                EINVAL
+            }
+            DecodeError::Index(error) => error,
+        })?;
+
+        STATE.lock().incoming = Some(incoming);
+        set_handover(Handover::Devices);
+        Ok(())
+    }
+
+    fn finish((): ()) {
+        set_handover(Handover::Nothing);
+        let gone = STATE.lock().incoming.take();
+
+        for (dev, _) in gone
+            .iter()
+            .flat_map(In::iter)
+            .filter(|(dev, _)| dev.is_used())
+        {
+            pr_warn!(
+                "{} was not finished by any driver; it is not kept any longer\n",
+                dev.key()
+            );
+        }
+    }
+}
+
+/// Asks LUO what the previous kernel left.
+///
+/// The reference that comes with a good answer is given back at once: what matters is in our own
+/// state now.
+pub(crate) fn start() {
+    let refused = match FLB.get_incoming() {
+        Ok(_) => false,
+        Err(ENODATA) => false,
+        Err(ENOENT) => previous::spoke_otherwise(),
+        Err(EOPNOTSUPP) => previous::was_not_expected(),
+        Err(_) => true,
+    };
+    if refused {
+        refusal::act();
+    }
+}

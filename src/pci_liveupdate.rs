@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! PCI Live Update: the core that lets PCI devices run on while the kernel is replaced by kexec.
+//!
+//! ```text
+//!              C: PCI core, drivers, initcalls                     LUO
+//!                            │                                      │
+//!                         door.rs                                flb.rs
+//!                   ┌────────┴─────────┐                    ┌───────┴───────┐
+//!              outgoing.rs        incoming.rs               │  previous.rs ── refusal.rs
+//!                   └────────┬─────────┘                    │               │
+//!                         state.rs ─────────────────────────┴───────────────┘
+//!                            │
+//!               logic/ over abi/, xindex.rs, kernel::kho
+//! ```
+//!
+//! [`abi`] is what both kernels agree on, [`logic`] what is counted and decided; neither knows that
+//! it is in a kernel. [`device`] is all that the core knows of a `struct pci_dev`. The locks are in
+//! [`state`].
+
+use kernel::prelude::*;
+
+#[path = "../abi/mod.rs"]
+pub mod abi;
+mod device;
+pub mod door;
+mod flb;
+mod incoming;
+pub mod logic;
+mod outgoing;
+mod previous;
+mod refusal;
+mod state;
+mod xindex;
+
+const __LOG_PREFIX: &[u8] = b"pci_liveupdate\0";
+
+/// The core is always built in, so it is the module of nobody. `#[vtable]` wants to hear that.
+struct LocalModule;
+
+impl kernel::ModuleMetadata for LocalModule {
+    const NAME: &'static CStr = c"pci_liveupdate";
+
+    // SAFETY: Null is what C knows as the module of built-in code.
+    const THIS_MODULE: ThisModule = unsafe { ThisModule::from_ptr(core::ptr::null_mut()) };
+}
+
+/// Lets `pr_*!` and `dev_*!` print types that only know `core`.
+macro_rules! print_in_kernel {
+    ($($ty:ty),* $(,)?) => {
+        $(
+            impl kernel::fmt::Display for $ty {
+                fn fmt(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
+                    core::fmt::Display::fmt(self, f)
+                }
+            }
+        )*
+    };
+}
+
+print_in_kernel!(abi::Corrupt, abi::Key, logic::Objection, logic::Policy);

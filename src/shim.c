@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The C that the Rust core cannot do without: exports, initcalls, the kernel
+ * parameter, and static inlines.
+ */
+
+#include <linux/export.h>
+#include <linux/init.h>
+#include <linux/kexec.h>
+#include <linux/pci.h>
+#include <linux/pci_liveupdate.h>
+#include "hooks.h"
+
+EXPORT_SYMBOL_GPL(pci_liveupdate_register_flb);
+EXPORT_SYMBOL_GPL(pci_liveupdate_unregister_flb);
+EXPORT_SYMBOL_GPL(pci_liveupdate_preserve);
+EXPORT_SYMBOL_GPL(pci_liveupdate_unpreserve);
+EXPORT_SYMBOL_GPL(pci_liveupdate_finish);
+EXPORT_SYMBOL_GPL(pci_liveupdate_is_incoming);
+
+early_param("pci_liveupdate", pci_liveupdate_policy);
+
+/* Before the first PCI device is enumerated, which is at subsys_initcall. */
+core_initcall(pci_liveupdate_start);
+
+/* When host bridges that are there at boot have been scanned. */
+late_initcall_sync(pci_liveupdate_report);
+
+int pci_liveupdate_domain(struct pci_dev *dev)
+{
+	return pci_domain_nr(dev->bus);
+}
+
+struct pci_dev *pci_liveupdate_upstream(struct pci_dev *dev)
+{
+	return pci_upstream_bridge(dev);
+}
+
+bool pci_liveupdate_is_bridge(struct pci_dev *dev)
+{
+	return pci_is_bridge(dev);
+}
+
+unsigned int pci_liveupdate_nr_functions(void)
+{
+	struct pci_dev *dev = NULL;
+	unsigned int nr = 0;
+
+	for_each_pci_dev(dev)
+		nr++;
+	return nr;
+}
+
+bool pci_liveupdate_jumping(void)
+{
+	return kexec_in_progress;
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The only state of the core, and the lock that guards it.
+//!
+//! # Locks
+//!
+//! From the outside to the inside:
+//!
+//! ```text
+//!   session and file locks of LUO  ->  the mutex of the FLB  ->  STATE  ->  lock of an xarray
+//!   pci_rescan_remove_lock, device_lock                      ->  STATE
+//! ```
+//!
+//! [`STATE`] is a leaf but for memory allocation: nothing of LUO, PCI, the driver core or the IOMMU
+//! is called below it. The hooks of the PCI core run under `pci_rescan_remove_lock` or none, and
+//! the FLB callbacks run under the mutex of the FLB. Because neither ever waits for the other's
+//! outer lock, LUO is asked for the handover once, at boot, with no lock of PCI held.
+//!
+//! What hooks look at on each device of each boot is a single word, [`handover`], and the flags of
+//! the device.
+
+use crate::{
+    abi::Ser,
+    logic::{
+        Arrival,
+        Incoming,
+        Outgoing,
+        Place, //
+    },
+    xindex::XIndex, //
+};
+use kernel::{
+    kho,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        global_lock, //
+    }, //
+};
+
+/// What goes to the next kernel, in memory that the core allocated for it.
+pub(crate) type Out = Outgoing<kho::Preserved<Ser>, XIndex<Place>>;
+
+/// What came from the previous kernel, in memory that the core took over.
+pub(crate) type In = Incoming<kho::Restored<Ser>, XIndex<Arrival>>;
+
+/// Both directions. They know nothing of each other.
+pub(crate) struct State {
+    /// Here from the first preserved file to the last unpreserved one.
+    pub(crate) outgoing: Option<Out>,
+    /// Here from the start of this kernel to the last finished file.
+    pub(crate) incoming: Option<In>,
+}
+
+global_lock! {
+    // SAFETY: Initialized by `init()`, which runs before anybody else.
+    pub(crate) unsafe(uninit) static STATE: Mutex<State> = State {
+        outgoing: None,
+        incoming: None,
+    };
+}
+
+/// Makes [`STATE`] usable.
+///
+/// # Safety
+///
+/// Must be called once, before anything else of the core.
+pub(crate) unsafe fn init() {
+    // SAFETY: By the safety requirements of this function.
+    unsafe { STATE.init() };
+}
+
+/// What the previous kernel left for this one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Handover {
+    /// Nothing, or nothing any more.
+    Nothing,
+    /// Devices, all known.
+    Devices,
+    /// Devices, but it cannot be told which, so none may reach memory.
+    Contained,
+}
+
+static HANDOVER: Atomic<u32> = Atomic::new(Handover::Nothing as u32);
+
+/// What the previous kernel left for this one, as far as it still matters.
+pub(crate) fn handover() -> Handover {
+    match HANDOVER.load(Relaxed) {
+        n if n == Handover::Devices as u32 => Handover::Devices,
+        n if n == Handover::Contained as u32 => Handover::Contained,
+        _ => Handover::Nothing,
+    }
+}
+
+/// Says what the previous kernel left for this one.
+pub(crate) fn set_handover(handover: Handover) {
+    // CAST: as it is read back above.
+    HANDOVER.store(handover as u32, Relaxed);
+}

@@ -19,7 +19,7 @@ packages=(
 	# to get its source
 	ca-certificates debian-archive-keyring git
 	# to build and check what runs on the host and in the guest
-	cargo-web rust-web-clippy rustfmt-web shellcheck python3 mypy
+	cargo-web rust-web-clippy rustfmt-web shellcheck python3 mypy jq
 	# to run it
 	qemu-system-x86
 )

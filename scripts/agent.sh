@@ -1,0 +1,11 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Build the program that is init in the guests.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+lock agent
+cd "$top/tests/agent"
+step 'guest agent' cargo build --release --locked --target-dir "$cache/agent"

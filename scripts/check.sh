@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Everything that can be said without a kernel build. Each check runs, whatever
+# the ones before it said.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$top"
+
+# files PATTERN...: those that git has or would take.
+files() {
+	git ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do
+		[[ ! -f $file ]] || echo "$file"
+	done
+}
+
+each_crate() {
+	local manifest
+	for manifest in $(files 'tests/*/Cargo.toml'); do
+		# From its folder, where its .cargo/config.toml counts.
+		(cd "${manifest%/*}" && CARGO_TARGET_DIR="$cache/cargo" "$@")
+	done
+}
+
+# Of the files that rustfmt reaches through `mod`, those of the kernel count too.
+check_rustfmt() {
+	files '*.rs' | xargs rustfmt --check --color never --config-path "$top/rustfmt.toml"
+}
+
+check_clippy() {
+	each_crate cargo clippy --quiet --locked --all-targets -- -D warnings
+}
+
+check_host_tests() {
+	cd tests/host
+	CARGO_TARGET_DIR="$cache/cargo" cargo test --locked --no-fail-fast
+}
+
+check_shellcheck() {
+	files scripts .ci | xargs grep -lE '^#!/bin/(ba)?sh|^# shellcheck shell' |
+		xargs shellcheck -x -P SCRIPTDIR
+}
+
+check_python() {
+	mypy --strict --cache-dir "$cache/mypy" scripts/*.py
+	[[ ! -d tests/vm ]] || (cd tests && mypy --strict --cache-dir "$cache/mypy" vm)
+	files 'tests/scenarios/*.py' | xargs -r python3 -m py_compile
+}
+
+check_spdx() {
+	local file missing=0
+	for file in $(files | grep -vE '^COPYING$|\.patch$|/Cargo\.lock$|^abi/golden/'); do
+		head -n 2 "$file" | grep -q 'SPDX-License-Identifier: GPL-2\.0' && continue
+		echo "$file: no SPDX line"
+		missing=1
+	done
+	return "$missing"
+}
+
+check_unsafe_budget() {
+	files '*.rs' | xargs scripts/unsafe_budget.py
+}
+
+# The kernel's own judgement, once its source is there. It keeps a cache of names
+# where it stands, and asks git for more than an unpacked tree can answer.
+# Nobody has signed off yet, MAINTAINERS is for the series as a whole, and the
+# symbols that C exports are defined in Rust.
+check_checkpatch() {
+	local script=$pristine/scripts/checkpatch.pl
+	[[ -f $script ]] || { echo "no kernel source in $cache yet"; return; }
+	mkdir -p "$cache/checkpatch"
+	cd "$cache/checkpatch"
+	local ignore=MISSING_SIGN_OFF,FILE_PATH_CHANGES,EXPORT_SYMBOL
+	local command=(xargs -r perl "$script" --root="$pristine" --strict --quiet --no-summary
+		--show-types --ignore "$ignore")
+	(cd "$top" && files abi src kernel tests/kunit Documentation Kbuild Kconfig) |
+		grep -vE '^abi/golden/' | sed "s|^|$top/|" | "${command[@]}" --file
+	(cd "$top" && files 'patches/*.patch') | sed "s|^|$top/|" | "${command[@]}"
+}
+
+# The counts of libtest, and one failure for each check that is not made of tests
+# or whose tests could not run.
+save_counts() {
+	awk -v others="$1" -v tests="$2" '
+		/^test result:/ { passed += $4; failed += $6 }
+		END {
+			if (tests && !failed)
+				failed = 1
+			printf "{\"passed\": %d, \"failed\": %d}\n", passed, failed + others
+		}' "$logs/check-host_tests.log" >"$results/check.json"
+}
+
+# A check is a child of its own, so that its first failure ends it and only it.
+if [[ ${1:-} == --only ]]; then
+	"check_$2"
+	exit
+fi
+
+failed=()
+for name in rustfmt shellcheck python spdx unsafe_budget checkpatch clippy host_tests; do
+	log=$logs/check-$name.log
+	SECONDS=0
+	verdict=ok
+	"$top/scripts/check.sh" --only "$name" >"$log" 2>&1 || verdict='not ok'
+	echo "$verdict $name # $SECONDS s"
+	[[ $verdict == ok ]] && continue
+	failed+=("$name")
+	tail -n 20 "$log" | sed 's/^/# /'
+done
+
+tests=$([[ $verdict == ok ]]; echo $?)
+save_counts $((${#failed[@]} - tests)) "$tests"
+((${#failed[@]} == 0)) || die "check: ${failed[*]}, see $logs/check-${failed[0]}.log"

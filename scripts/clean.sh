@@ -1,0 +1,12 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Forget what was built; keep what was downloaded.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+lock setup
+lock kernel
+cd "$cache"
+rm -rf tree build kdir agent cargo fuzz mypy checkpatch vm results log tmp

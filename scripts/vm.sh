@@ -1,0 +1,26 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Boot what was built. usage: vm.sh list | demo | kunit CONFIG | run CONFIG [NAME...]
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+command=${1:?usage: vm.sh list | demo | kunit CONFIG | run CONFIG [NAME...]}
+config=${2:-base}
+runner=$top/tests/vm/run.py
+
+case $command in
+list)
+	"$runner" list
+	;;
+demo)
+	"$runner" tell one-device || die "demo failed, see $cache/vm/base"
+	;;
+kunit)
+	"$runner" kunit --config "$config" || die "kunit $config failed, see $cache/vm/$config"
+	;;
+run)
+	"$runner" run --config "$config" "${@:3}" || die "vm $config failed, see $cache/vm/$config"
+	;;
+esac

@@ -117,8 +117,9 @@ class PlainTree:
     interrupted one knows its own files again.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, how_many: int | None = None) -> None:
         self.root = root
+        self.patches = patches()[:how_many]
         self.originals = root / STATE / "originals"
         self.record = root / STATE / "written.json"
         self.written: dict[str, list[str | None]] = {}
@@ -140,7 +141,7 @@ class PlainTree:
             there = self.original(path)
             if there.is_file() and there.read_bytes() != contents:
                 raise Refused(f"{there} exists already and is another file")
-        touched = set().union(*map(touched_by, patches()))
+        touched = set().union(*map(touched_by, self.patches))
         with tempfile.TemporaryDirectory() as name:
             aside = Path(name)
             for path in touched:
@@ -148,7 +149,7 @@ class PlainTree:
                     replace(aside / path, new[path])
                 elif self.original(path).is_file():
                     replace(aside / path, self.original(path).read_bytes())
-            for patch in patches():
+            for patch in self.patches:
                 apply(patch, aside)
             patched = {p: (aside / p).read_bytes() for p in touched if (aside / p).is_file()}
         return new | patched
@@ -335,6 +336,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tree", type=Path, help="the kernel tree to integrate into")
     parser.add_argument("--from", dest="source", type=Path, help="make tree a copy of this")
+    parser.add_argument("--patches", type=int, help="only so many of them (plain tree)")
     args = parser.parse_args()
     root: Path = args.tree.resolve()
     try:
@@ -344,7 +346,8 @@ def main() -> int:
             raise Refused(f"{root} is not a kernel tree")
         else:
             under_git = (root / ".git").exists()
-            tree: GitTree | PlainTree = GitTree(root) if under_git else PlainTree(root)
+            tree: GitTree | PlainTree
+            tree = GitTree(root) if under_git else PlainTree(root, args.patches)
             changed = tree.integrate()
     except Refused as refusal:
         print(f"error: integrate: {refusal}", file=sys.stderr)

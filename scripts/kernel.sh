@@ -3,7 +3,7 @@
 #
 # Build the kernel with the core in it, out of tree.
 #
-# usage: kernel.sh CONFIG [MAKE-TARGET...]
+# usage: [PCI_LIVEUPDATE_PATCHES=N] kernel.sh CONFIG [MAKE-TARGET...]
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -11,6 +11,8 @@
 config=${1:?usage: kernel.sh CONFIG [MAKE-TARGET...]}
 shift
 out=$build/$config
+# How many patches of the series; all if empty.
+series=${PCI_LIVEUPDATE_PATCHES:-}
 
 fragments() {
 	case $config in
@@ -26,11 +28,12 @@ prepare_tree() {
 		return
 	fi
 	if [[ ! -d $tree ]]; then
+		mkdir -p "$work"
 		rm -rf "$tree.new"
 		cp -al "$pristine" "$tree.new"
 		mv "$tree.new" "$tree"
 	fi
-	step integrate "$top/scripts/integrate.py" "$tree"
+	step integrate "$top/scripts/integrate.py" ${series:+--patches "$series"} "$tree"
 }
 
 # What the configuration follows from; nothing else makes it anew.
@@ -63,7 +66,8 @@ make_config() {
 	cat "${merge[@]}" >>"$new"
 	kmake "$config" KCONFIG_CONFIG=.config.new olddefconfig
 	mapfile -t lost < <(refused "$new")
-	if ((${#lost[@]})); then
+	# In the middle of the series an option may not be there yet.
+	if ((${#lost[@]})) && [[ -z $series ]]; then
 		printf '%s\n' "did not take effect:" "${lost[@]}"
 		return 1
 	fi

@@ -2,10 +2,11 @@
 
 //! Whatever a handover holds: the decoder answers, the naive reader agrees, and each function that
 //! was taken can be finished.
+//!
+//! Built by cargo alone, without cargo-fuzz, it looks at the files that it is given.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use pci_liveupdate_host::{
     folio::{
         Folio,
@@ -26,7 +27,7 @@ fn folio(input: &[u8]) -> Folio {
     Folio::new(input.len().next_power_of_two().max(PAGE), input)
 }
 
-fuzz_target!(|input: &[u8]| {
+fn look_at(input: &[u8]) {
     let folio = folio(input);
     assert_eq!(text::of(&folio), text::naive(&folio));
 
@@ -45,4 +46,15 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(incoming.count(key), entry.refcount - 1);
         assert_eq!(incoming.arrive(device), entry.refcount > 1);
     }
-});
+}
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|input: &[u8]| look_at(input));
+
+#[cfg(not(fuzzing))]
+fn main() -> std::io::Result<()> {
+    for file in std::env::args_os().skip(1) {
+        look_at(&std::fs::read(file)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Stories about live updates, told in virtual machines.
+
+    run.py ── cli ── runner ── scenario file: story(vm)
+                        │            │
+                        │            ├── vm ──────── QEMU: qmp, config trace, guest memory
+                        │            └── vm.guest ── agent in the guest, over its own port
+                        └── report (KTAP, JSON), splat scan of the console
+
+What a scenario file needs is importable from here.
+"""
+
+from . import check, handover, pci, sample
+from .errors import CheckFailed, Failure, GuestError
+from .guest import Guest
+from .machine import Device, Machine, device, endpoint, root_port, switch
+from .pci import Pci
+from .session import Fd, Session
+from .splat import Expected
+from .vm import Vm
+
+__all__ = [
+    "CheckFailed",
+    "Device",
+    "Expected",
+    "Failure",
+    "Fd",
+    "Guest",
+    "GuestError",
+    "Machine",
+    "Pci",
+    "Session",
+    "Vm",
+    "check",
+    "device",
+    "endpoint",
+    "handover",
+    "pci",
+    "root_port",
+    "sample",
+    "switch",
+]

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0
+"""KVM where it really works, TCG everywhere else.
+
+A readable /dev/kvm says little: nested in another hypervisor it may refuse a
+register, or run a guest that never prints a line. So it is tried once, with the
+very thing it is wanted for, a kernel that boots and jumps (probe.py); the answer
+is kept for this host.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from . import paths
+from .errors import SetupError
+from .qemu import BINARY
+
+TCG = ("-accel", "tcg", "-cpu", "max")
+KVM = ("-accel", "kvm", "-cpu", "host")
+
+
+def _host() -> dict[str, str]:
+    """What the answer depends on."""
+    try:
+        version = subprocess.run(
+            [BINARY, "--version"], capture_output=True, text=True, check=True
+        ).stdout.splitlines()[0]
+    except OSError as err:
+        raise SetupError(f"{BINARY} does not run: make setup") from err
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return {"qemu": version, "boot_id": boot_id}
+
+
+def choose(probe: Callable[[tuple[str, ...]], bool]) -> tuple[str, ...]:
+    """The arguments to use. ACCEL=tcg or ACCEL=kvm decides it without a question."""
+    wanted = os.environ.get("ACCEL")
+    if wanted in ("tcg", "kvm"):
+        return KVM if wanted == "kvm" else TCG
+    if wanted:
+        raise SetupError(f"ACCEL={wanted}: there is tcg and kvm")
+
+    host = _host()
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return TCG
+    kept = paths.cache() / "vm" / "kvm.json"
+    try:
+        answer = json.loads(kept.read_text(encoding="utf-8"))
+        if answer["host"] == host:
+            return KVM if answer["works"] else TCG
+    except (OSError, ValueError, KeyError):
+        pass
+    works = probe(KVM)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps({"host": host, "works": works}) + "\n", encoding="utf-8")
+    return KVM if works else TCG

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What one kernel hands over to the next, read from guest memory by the host.
+
+The structures are those of include/linux/kho/abi/: a second opinion, independent
+of the kernels that write and read them.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .errors import Failure
+from .ram import GuestRam
+
+# struct luo_ser: compatible, liveupdate_num, sessions_pa, flbs_pa
+_LUO_SER = struct.Struct("<8sQQQ")
+# struct luo_flb_header_ser: pgcnt, count
+_FLB_HEADER = struct.Struct("<QQ")
+# struct luo_flb_ser: name, data, count
+_FLB = struct.Struct("<48sQQ")
+
+PCI = "pci-v3"
+# struct pci_ser: max_nr_devices, nr_devices, then struct pci_dev_ser: domain, bdf, refcount
+_PCI_SER = struct.Struct("<II")
+_PCI_DEV_SER = struct.Struct("<IHH")
+
+_FDT_HEADER = struct.Struct(">10I")
+# The token that begins the root node, and its empty name.
+_FDT_ROOT = 8
+# FDT_PROP, length, name
+_FDT_PROPERTY = struct.Struct(">3I")
+_FDT_PROPERTY_TOKEN = 3
+_U64 = struct.Struct("<Q")
+
+_PAGE = 4096
+_TABLE = struct.Struct("<512Q")
+# Levels above the bitmaps, and how many bits of a key each of the two kinds takes.
+_LEVELS = 5
+_TABLE_BITS = 9
+_BITMAP_BITS = 15
+# Where the bit that tells the order stands in a key of order 0.
+_ORDER_BIT = 52
+
+
+@dataclass(frozen=True)
+class Flb:
+    """A `struct luo_flb_ser` in memory."""
+
+    address: int
+    """Of the struct itself."""
+    name: str
+    data: int
+    """The handle that the FLB gave LUO; for PCI, the address of its array."""
+    count: int
+
+
+def flbs(ram: GuestRam, luo: bytes) -> list[Flb]:
+    """The FLBs that a kernel hands over, once it has: `luo` is its outgoing `struct luo_ser`."""
+    *_, table = _LUO_SER.unpack_from(luo)
+    _, count = _FLB_HEADER.unpack(ram.read(table, _FLB_HEADER.size))
+    entries = []
+    for n in range(count):
+        address = table + _FLB_HEADER.size + n * _FLB.size
+        name, data, files = _FLB.unpack(ram.read(address, _FLB.size))
+        entries.append(Flb(address, name.split(b"\0")[0].decode(), data, files))
+    return entries
+
+
+@dataclass(frozen=True)
+class PciArray:
+    """The array of preserved functions, and where it lies, for stories that damage it."""
+
+    address: int
+    max_nr_devices: int
+    nr_devices: int
+    counts: dict[str, int]
+    """The count of each used entry, by DOMAIN:BUS:SLOT.FUNCTION."""
+
+    def entry(self, index: int) -> int:
+        """The address of an entry."""
+        return self.address + _PCI_SER.size + index * _PCI_DEV_SER.size
+
+
+def pci_array(ram: GuestRam, luo: bytes) -> PciArray | None:
+    """The array that a kernel hands over, if it does."""
+    found = [flb for flb in flbs(ram, luo) if flb.name == PCI]
+    if not found:
+        return None
+    address = found[0].data
+    maximum, used = _PCI_SER.unpack(ram.read(address, _PCI_SER.size))
+    data = ram.read(address + _PCI_SER.size, maximum * _PCI_DEV_SER.size)
+    counts = {}
+    for domain, bdf, count in _PCI_DEV_SER.iter_unpack(data):
+        if count:
+            name = f"{domain:04x}:{bdf >> 8:02x}:{bdf >> 3 & 0x1F:02x}.{bdf & 7}"
+            counts[name] = count
+    return PciArray(address, maximum, used, counts)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page, or a power of two of them, that outlives the kernel."""
+
+    address: int
+    order: int
+
+
+def _map_root(fdt: bytes) -> int:
+    """The address of KHO's map: the one property of the root node that is eight bytes long.
+
+    By its size and not by its name, because debugfs shows only as much of the tree as
+    there was when the kernel began it; the names are at its end.
+    """
+    _, _, at, *_ = _FDT_HEADER.unpack_from(fdt)
+    at += _FDT_ROOT
+    while True:
+        token, length, _ = _FDT_PROPERTY.unpack_from(fdt, at)
+        at += _FDT_PROPERTY.size
+        if token != _FDT_PROPERTY_TOKEN:
+            raise Failure("KHO's device tree does not tell where its map is")
+        if length == _U64.size:
+            root: int = _U64.unpack_from(fdt, at)[0]
+            return root
+        at += length + 3 & ~3
+
+
+def _keys(ram: GuestRam, node: int, level: int, key: int) -> Iterator[int]:
+    if level == 0:
+        bitmap = int.from_bytes(ram.read(node, _PAGE), "little")
+        while bitmap:
+            lowest = bitmap & -bitmap
+            yield key | lowest.bit_length() - 1
+            bitmap ^= lowest
+        return
+    shift = (level - 1) * _TABLE_BITS + _BITMAP_BITS
+    for index, child in enumerate(_TABLE.unpack(ram.read(node, _PAGE))):
+        if child:
+            yield from _keys(ram, child, level - 1, key | index << shift)
+
+
+def preserved(ram: GuestRam, fdt: bytes) -> frozenset[Page]:
+    """All memory that a kernel preserves: `fdt` is its outgoing device tree of KHO."""
+    pages = set()
+    for key in _keys(ram, _map_root(fdt), _LEVELS, 0):
+        order = _ORDER_BIT - (key.bit_length() - 1)
+        pages.add(Page((key ^ 1 << _ORDER_BIT - order) << 12 + order, order))
+    return frozenset(pages)

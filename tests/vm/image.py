@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a guest boots from: the agent as init, and the kernels it can jump to."""
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from . import paths
+from .cpio import Archive
+from .errors import SetupError
+
+_lock = threading.Lock()
+
+
+def build_agent() -> Path:
+    """Builds the agent (cargo does nothing when it is up to date)."""
+    target = paths.cache() / "agent"
+    command = ["cargo", "build", "--quiet", "--release", "--locked", "--target-dir", str(target)]
+    # From its directory: cargo looks for .cargo/config.toml from where it is started.
+    done = subprocess.run(command, cwd=paths.AGENT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SetupError(f"the guest agent does not build:\n{done.stderr.strip()}")
+    return target / "release" / "guest-agent"
+
+
+def kernel_path(config: str) -> str:
+    """Where in the guest a kernel lies."""
+    return f"/kernel.{config}"
+
+
+def _archive(agent: Path, kernels: Iterable[str]) -> bytes:
+    archive = Archive()
+    archive.directory("dev")
+    archive.character("dev/console", 5, 1)
+    archive.file("init", agent.read_bytes(), 0o755)
+    for config in kernels:
+        archive.file(kernel_path(config).lstrip("/"), paths.kernel_image(config).read_bytes())
+    return archive.close()
+
+
+def initramfs(kernels: Iterable[str]) -> Path:
+    """The archive with these kernels, written anew when something in it changed."""
+    names = sorted(set(kernels))
+    path = paths.cache() / "vm" / f"initramfs-{'-'.join(names)}.cpio"
+    with _lock:
+        content = _archive(build_agent(), names)
+        if not path.exists() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = path.with_suffix(f".{os.getpid()}")
+            fresh.write_bytes(content)
+            # A rename, because machines may still be booting from the old one.
+            fresh.rename(path)
+    return path

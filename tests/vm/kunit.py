@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The KUnit suites of a kernel: run in a guest, read by the kernel's own parser.
+
+The suites run when the kernel boots. Their results are fetched by the agent from
+debugfs, so that neither a lost nor a mixed console line can change a verdict, and a
+suite that never ran is missing instead of forgotten.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from . import paths
+from .errors import Failure, SetupError
+from .guest import Guest
+from .machine import Machine
+from .runner import Result, run_one
+from .scenario import Scenario
+from .vm import Vm
+
+_RESULTS = "/sys/kernel/debug/kunit"
+
+
+def _fetch(guest: Guest, suite: str) -> list[str]:
+    """A suite's own document, less the frame that says it is the only one."""
+    text = guest.read(f"{_RESULTS}/{suite}/results").decode("utf-8", "replace")
+    lines = text.splitlines()
+    if lines[:2] != ["KTAP version 1", "1..1"]:
+        raise Failure(f"suite {suite}: no KTAP in debugfs")
+    return lines[2:]
+
+
+def _document(suites: dict[str, list[str]]) -> str:
+    """One KTAP document of all suites. Each says that it is number 1, so they are counted anew."""
+    lines = ["KTAP version 1", f"1..{len(suites)}"]
+    for number, body in enumerate(suites.values(), start=1):
+        lines += [re.sub(r"^(ok|not ok) 1 ", rf"\1 {number} ", line) for line in body]
+    return "\n".join(lines) + "\n"
+
+
+def _parse(document: Path, config: str) -> dict[str, Any]:
+    """What the kernel's parser makes of it."""
+    source = paths.kernel_source(config)
+    parsed = document.with_suffix(".json")
+    command = [
+        sys.executable, str(source / "tools/testing/kunit/kunit.py"), "parse",
+        f"--json={parsed}", str(document),
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
+    document.with_suffix(".parsed").write_text(done.stdout + done.stderr, encoding="utf-8")
+    try:
+        found: dict[str, Any] = json.loads(parsed.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as err:
+        raise SetupError(f"kunit.py parse failed: {done.stderr.strip() or done.stdout}") from err
+    return found
+
+
+def _cases(group: dict[str, Any], prefix: str = "") -> list[Result]:
+    found = []
+    for case in group.get("test_cases", []):
+        result = Result(f"{prefix}{case['name']}")
+        if case["status"] not in ("PASS", "SKIP"):
+            result.problems.append(f"KUnit says {case['status']}")
+        found.append(result)
+    for sub in group.get("sub_groups", []):
+        found += _cases(sub, f"{prefix}{sub['name']}.")
+    return found
+
+
+def run(config: str, accel: Sequence[str], wanted: str = "*") -> list[Result]:
+    """All suites of a kernel (or those whose name fits), and the boot they ran in."""
+    suites: dict[str, list[str]] = {}
+
+    def story(vm: Vm) -> None:
+        guest = vm.boot(f"kunit.enable=1 kunit.filter_glob={wanted}")
+        for name in guest.names(_RESULTS):
+            suites[name] = _fetch(guest, name)
+        if not suites:
+            raise Failure("no KUnit suite ran")
+
+    sentence = "Boots the kernel and runs its KUnit suites."
+    boot = run_one(Scenario("kunit", sentence, Machine(), story), config, accel)
+    if not suites or boot.directory is None:
+        return [boot]
+    document = boot.directory / "results.ktap"
+    document.write_text(_document(suites), encoding="utf-8")
+    results = _cases(_parse(document, config))
+    if not results:
+        boot.problems.append("KUnit suites without a single test")
+    return [*results, boot]

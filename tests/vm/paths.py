@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Where things are. The two variables are those of the Makefile."""
+
+import os
+from pathlib import Path
+
+from .errors import SetupError
+
+TESTS = Path(__file__).resolve().parent.parent
+AGENT = TESTS / "agent"
+SCENARIOS = TESTS / "scenarios"
+
+
+def cache() -> Path:
+    """The cache folder of the project."""
+    default = Path.home() / ".cache" / "pci-liveupdate"
+    return Path(os.environ.get("CACHE") or default).resolve()
+
+
+def build(config: str) -> Path:
+    """The build directory of a kernel."""
+    root = os.environ.get("PCI_LIVEUPDATE_BUILD")
+    return (Path(root) if root else cache() / "build") / config
+
+
+def existing(path: Path, hint: str) -> Path:
+    """The path, or an error that says how to get there."""
+    if not path.exists():
+        raise SetupError(f"{path} is missing: {hint}")
+    return path
+
+
+def kernel_image(config: str) -> Path:
+    """The bootable image of a kernel."""
+    image = build(config) / "arch" / "x86" / "boot" / "bzImage"
+    return existing(image, f"make kernel CONFIG={config}")
+
+
+def system_map(config: str) -> Path:
+    """Where the symbols of a kernel are."""
+    return existing(build(config) / "System.map", f"make kernel CONFIG={config}")
+
+
+def kernel_source(config: str) -> Path:
+    """The tree that a kernel was built from."""
+    return existing(build(config) / "source", f"make kernel CONFIG={config}").resolve()
+
+
+def run_dir(config: str, name: str) -> Path:
+    """What a scenario leaves behind: console, transcript, config trace."""
+    return cache() / "vm" / config / name
+
+
+def results() -> Path:
+    """Where verdicts are summed up from."""
+    return cache() / "results"

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A PCI function as a guest sees it: its config space and its driver, through sysfs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from .errors import Failure
+
+if TYPE_CHECKING:
+    from .guest import Guest
+
+COMMAND = 0x04
+COMMAND_MASTER = 0x0004
+HEADER_TYPE = 0x0E
+BUS_NUMBERS = 0x18
+CAPABILITIES = 0x34
+EXTENDED = 0x100
+
+# Capabilities, by the kernel's names less PCI_CAP_ID_ and PCI_EXT_CAP_ID_.
+CAP_EXP = 0x10
+EXT_CAP_ACS = 0x0D
+EXT_CAP_ARI = 0x0E
+EXT_CAP_SRIOV = 0x10
+
+EXP_DEVCTL2 = 0x28
+EXP_DEVCTL2_ARI = 0x0020
+ACS_CTRL = 0x06
+
+
+class BusNumbers(NamedTuple):
+    """The bus number registers of a bridge."""
+
+    primary: int
+    secondary: int
+    subordinate: int
+
+
+class Pci:
+    """One function of one kernel."""
+
+    def __init__(self, guest: Guest, bdf: str) -> None:
+        self.guest = guest
+        self.bdf = bdf
+        self.path = f"/sys/bus/pci/devices/{bdf}"
+
+    def __repr__(self) -> str:
+        return self.bdf
+
+    # Config space
+
+    def read(self, offset: int, width: int) -> int:
+        """A register of 1, 2 or 4 bytes."""
+        data = self.guest.read_at(f"{self.path}/config", offset, width)
+        if len(data) != width:
+            raise Failure(f"{self.bdf} has no register {offset:#x}")
+        return int.from_bytes(data, "little")
+
+    def write(self, offset: int, width: int, value: int) -> None:
+        """Sets a register."""
+        self.guest.write_at(f"{self.path}/config", offset, value.to_bytes(width, "little"))
+
+    @property
+    def command(self) -> int:
+        """PCI_COMMAND."""
+        return self.read(COMMAND, 2)
+
+    @property
+    def bus_master(self) -> bool:
+        """Whether it may do DMA, or a bridge may pass it on."""
+        return bool(self.command & COMMAND_MASTER)
+
+    @bus_master.setter
+    def bus_master(self, on: bool) -> None:
+        rest = self.command & ~COMMAND_MASTER
+        self.write(COMMAND, 2, rest | (COMMAND_MASTER if on else 0))
+
+    @property
+    def bus_numbers(self) -> BusNumbers:
+        """Of a bridge."""
+        return BusNumbers(*(self.read(BUS_NUMBERS + n, 1) for n in range(3)))
+
+    def capability(self, wanted: int) -> int:
+        """The offset of a capability."""
+        at = self.read(CAPABILITIES, 1)
+        while at:
+            if self.read(at, 1) == wanted:
+                return at
+            at = self.read(at + 1, 1)
+        raise Failure(f"{self.bdf} has no capability {wanted:#x}")
+
+    def extended(self, wanted: int) -> int:
+        """The offset of an extended capability."""
+        at = EXTENDED
+        while at:
+            header = self.read(at, 4)
+            if header & 0xFFFF == wanted:
+                return at
+            at = header >> 20
+        raise Failure(f"{self.bdf} has no extended capability {wanted:#x}")
+
+    # Driver model
+
+    @property
+    def present(self) -> bool:
+        """Whether the kernel knows such a function."""
+        return self.guest.exists(self.path)
+
+    def attribute(self, name: str) -> str:
+        """A sysfs attribute."""
+        return self.guest.text(f"{self.path}/{name}")
+
+    def set_attribute(self, name: str, value: str) -> None:
+        """Writes a sysfs attribute."""
+        self.guest.write(f"{self.path}/{name}", value)
+
+    @property
+    def driver(self) -> str | None:
+        """The driver it is bound to."""
+        if not self.guest.exists(f"{self.path}/driver"):
+            return None
+        return self.guest.readlink(f"{self.path}/driver").rsplit("/", 1)[1]
+
+    def bind(self, driver: str) -> None:
+        """Binds it by hand: this driver and no other, whatever ids it has."""
+        self.set_attribute("driver_override", driver)
+        if self.driver is None:
+            self.guest.write(f"/sys/bus/pci/drivers/{driver}/bind", self.bdf)
+
+    def unbind(self) -> None:
+        """Takes its driver away."""
+        self.set_attribute("driver/unbind", self.bdf)
+
+    def remove(self) -> None:
+        """Hot-removes it through sysfs."""
+        self.set_attribute("remove", "1")

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The memory of a guest, shared with the host: to read, and to damage.
+
+While a guest runs it sees every change at once, so change only what it does not
+look at, or stop it first (gdb.py stops it at the very end of a kernel).
+"""
+
+import mmap
+
+from .errors import Failure
+
+
+class GuestRam:
+    """Guest physical memory, from 0 up. All of it lies below the hole at 2 GiB."""
+
+    def __init__(self, fd: int, size: int) -> None:
+        self._map = mmap.mmap(fd, size)
+
+    def close(self) -> None:
+        """No more looks at it."""
+        self._map.close()
+
+    def read(self, address: int, length: int) -> bytes:
+        """Guest memory as it is now."""
+        data = self._map[address : address + length]
+        if address < 0 or len(data) != length:
+            raise Failure(f"no guest memory at {address:#x}, {length} bytes")
+        return data
+
+    def write(self, address: int, data: bytes) -> None:
+        """Changes guest memory."""
+        self.read(address, len(data))
+        self._map[address : address + len(data)] = data
+
+    def u64(self, address: int) -> int:
+        """Eight bytes."""
+        return int.from_bytes(self.read(address, 8), "little")
+
+    def find(self, pattern: bytes, align: int = 4096) -> list[int]:
+        """Where a pattern lies on such a boundary."""
+        found = []
+        at = self._map.find(pattern)
+        while at >= 0:
+            if at % align == 0:
+                found.append(at)
+            at = self._map.find(pattern, at + 1)
+        return found

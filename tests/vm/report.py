@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Verdicts as KTAP for people and machines, and as JSON for the sum of `make test`."""
+
+import json
+import sys
+from collections.abc import Sequence
+
+from . import paths
+from .runner import Result
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+class Ktap:
+    """A KTAP document, one line a result, numbered as they come in."""
+
+    def __init__(self, count: int) -> None:
+        self._number = 0
+        _say("KTAP version 1")
+        _say(f"1..{count}")
+
+    @staticmethod
+    def comment(text: str) -> None:
+        """Lines that no parser counts."""
+        for line in text.splitlines() or [""]:
+            _say(f"# {line}".rstrip())
+
+    def result(self, result: Result) -> None:
+        """One verdict, its diagnosis before it."""
+        self._number += 1
+        if not result.passed:
+            for problem in result.problems:
+                self.comment(f"{result.name}: {problem}")
+            if result.remains:
+                self.comment(f"{result.name}: last lines:")
+                self.comment("\n".join(f"  {line}" for line in result.remains))
+            if result.directory:
+                self.comment(f"{result.name}: logs are in {result.directory}")
+        verdict = "ok" if result.passed else "not ok"
+        _say(f"{verdict} {self._number} {result.name} # {result.seconds:.1f} s")
+
+
+def save(suite: str, results: Sequence[Result]) -> None:
+    """Keeps the verdicts of a suite for the sum."""
+    passed = sum(result.passed for result in results)
+    document = {
+        "suite": suite,
+        "passed": passed,
+        "failed": len(results) - passed,
+        "results": [
+            {
+                "name": result.name,
+                "passed": result.passed,
+                "seconds": round(result.seconds, 1),
+                "problems": result.problems,
+            }
+            for result in results
+        ],
+    }
+    directory = paths.results()
+    directory.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(document, indent=2) + "\n"
+    (directory / f"{suite}.json").write_text(text, encoding="utf-8")
+
+
+def verdict(results: Sequence[Result]) -> int:
+    """The exit code. No result at all is no success."""
+    failed = [result.name for result in results if not result.passed]
+    if failed:
+        print(f"failed: {' '.join(failed)}", file=sys.stderr)
+    return 0 if results and not failed else 1

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Tells stories, several side by side, and judges them."""
+
+import shutil
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import paths
+from .errors import Failure, SetupError
+from .scenario import Scenario
+from .vm import Vm
+
+Narrator = Callable[[str], None]
+
+
+@dataclass
+class Result:
+    """The verdict on one scenario."""
+
+    name: str
+    seconds: float = 0.0
+    problems: list[str] = field(default_factory=list)
+    """None of them means passed."""
+    remains: list[str] = field(default_factory=list)
+    directory: Path | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing speaks against it."""
+        return not self.problems
+
+
+def _place(err: BaseException) -> str:
+    """Where in the story it happened."""
+    frames = traceback.extract_tb(err.__traceback__)
+    told = [frame for frame in frames if paths.SCENARIOS in Path(frame.filename).parents]
+    return f" ({Path(told[-1].filename).name}:{told[-1].lineno})" if told else ""
+
+
+def _tell(scenario: Scenario, vm: Vm, result: Result) -> None:
+    """The story and its end; whatever is raised becomes a problem."""
+    try:
+        scenario.story(vm)
+        if not vm.booted:
+            raise Failure("the story never booted its machine")
+        vm.finish()
+    except SetupError:
+        raise
+    except (Failure, OSError) as err:
+        result.problems.append(f"{type(err).__name__}: {err}{_place(err)}")
+    except Exception:  # pylint: disable=broad-except
+        # A mistake in the story is a failure of this scenario, not of the others.
+        result.problems.append(traceback.format_exc().strip())
+
+
+def run_one(
+    scenario: Scenario, config: str, accel: Sequence[str], narrate: Narrator | None = None
+) -> Result:
+    """One scenario from an empty directory to its verdict."""
+    directory = paths.run_dir(config, scenario.name)
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    result = Result(scenario.name, directory=directory)
+    started = time.monotonic()
+
+    with Vm(scenario.machine, config, directory, accel) as vm:
+        if narrate:
+            vm.narrate = narrate
+        _tell(scenario, vm, result)
+        if vm.booted:
+            found = vm.console.findings(scenario.expected)
+            result.problems += [f"console: {item}" for item in found]
+        if result.problems:
+            result.remains = vm.remains()
+    result.seconds = time.monotonic() - started
+    return result
+
+
+def run_all(
+    scenarios: Sequence[Scenario],
+    config: str,
+    accel: Sequence[str],
+    jobs: int,
+    report: Callable[[Result], None],
+) -> list[Result]:
+    """All of them, `jobs` at a time; `report` gets each verdict when it is there."""
+    results = []
+    with ThreadPoolExecutor(max_workers=max(jobs, 1)) as pool:
+        futures = [pool.submit(run_one, item, config, accel) for item in scenarios]
+        try:
+            for future in as_completed(futures):
+                results.append(future.result())
+                report(results[-1])
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return results

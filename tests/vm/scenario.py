@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Finds the scenarios: one file each in tests/scenarios.
+
+A scenario `one-device` is the file `one_device.py` with
+
+    a docstring     its first line is the sentence that `make vm-list` shows
+    MACHINE         the machine it runs on
+    story(vm)       what happens, told with `vm` and checked with `check`
+    EXPECTED        optional: lines on the console that would be splats elsewhere
+    CASES           optional: name -> anything; the story is told once for each, as
+                    `story(vm, case)`, and its result is called `NAME.CASE`; an own
+                    machine or expected lines of a case are its attributes
+                    `machine` and `expected`
+"""
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from . import paths
+from .errors import SetupError
+from .machine import Machine
+from .splat import Expected
+from .vm import Vm
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One story on one machine, with one result."""
+
+    name: str
+    sentence: str
+    machine: Machine
+    story: Callable[[Vm], None]
+    expected: Sequence[Expected] = field(default=())
+
+
+def _module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"scenarios.{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise SetupError(f"{path} cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _bound(story: Callable[[Vm, Any], None], case: Any) -> Callable[[Vm], None]:
+    return lambda vm: story(vm, case)
+
+
+def _load(path: Path) -> list[Scenario]:
+    module = _module(path)
+    name = path.stem.replace("_", "-")
+    missing = [item for item in ("__doc__", "MACHINE", "story") if not getattr(module, item, None)]
+    if missing:
+        raise SetupError(f"{path} lacks {', '.join(missing)}")
+    sentence = str(module.__doc__).strip().splitlines()[0]
+    expected = getattr(module, "EXPECTED", ())
+    cases = getattr(module, "CASES", None)
+    if cases is None:
+        return [Scenario(name, sentence, module.MACHINE, module.story, expected)]
+    return [
+        Scenario(
+            f"{name}.{key}",
+            sentence,
+            getattr(case, "machine", None) or module.MACHINE,
+            _bound(module.story, case),
+            (*expected, *getattr(case, "expected", ())),
+        )
+        for key, case in cases.items()
+    ]
+
+
+def load_all() -> list[Scenario]:
+    """All of them, by name."""
+    found = [path for path in sorted(paths.SCENARIOS.glob("*.py")) if path.stem != "__init__"]
+    if not found:
+        raise SetupError(f"no scenarios in {paths.SCENARIOS}")
+    return [scenario for path in found for scenario in _load(path)]
+
+
+def select(names: Sequence[str]) -> list[Scenario]:
+    """The named ones (all, if none is named); a name without its case means all cases."""
+    every = load_all()
+    if not names:
+        return every
+    chosen = []
+    for name in dict.fromkeys(names):
+        found = [item for item in every if name in (item.name, item.name.split(".")[0])]
+        if not found:
+            raise SetupError(f"no scenario {name!r}: make vm-list shows all")
+        chosen += [item for item in found if item not in chosen]
+    return chosen

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Live Update sessions of a guest, and the files that it holds open."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .guest import Guest
+
+# The token of the memfd that carries a story's own state.
+STATE = 0x57A7E
+
+
+class Fd:
+    """A file descriptor in a guest. It closes with its kernel if nobody does it before."""
+
+    def __init__(self, guest: Guest, number: int) -> None:
+        self.guest = guest
+        self.number = number
+
+    def close(self) -> None:
+        """Closes it."""
+        self.guest.request("fd.close", self.number)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """pread(2), up to the end."""
+        return self.guest.request("fd.pread", self.number, offset, length)[0]
+
+    def write(self, offset: int, data: bytes) -> None:
+        """pwrite(2) of everything."""
+        self.guest.request("fd.pwrite", self.number, offset, data)
+
+    def peek(self, offset: int, length: int) -> bytes:
+        """The bytes of a mapping of it."""
+        return self.guest.request("fd.peek", self.number, offset, length)[0]
+
+    def hash(self, offset: int, length: int) -> int:
+        """zlib's CRC-32 over a mapping of it."""
+        return int(self.guest.request("fd.hash", self.number, offset, length)[0])
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return int(self.guest.request("fd.size", self.number)[0])
+
+    @size.setter
+    def size(self, length: int) -> None:
+        self.guest.request("fd.truncate", self.number, length)
+
+
+class Session:
+    """A session, created in this kernel or retrieved from the one before."""
+
+    def __init__(self, guest: Guest, fd: Fd) -> None:
+        self._guest = guest
+        self.fd = fd
+
+    def preserve(self, fd: Fd, token: int) -> None:
+        """Puts a file into it."""
+        self._guest.request("luo.preserve_fd", self.fd.number, fd.number, token)
+
+    def retrieve(self, token: int) -> Fd:
+        """Takes a file out of it."""
+        return self._guest.new_fd("luo.retrieve_fd", self.fd.number, token)
+
+    def finish(self) -> None:
+        """Ends it after a jump. Not retrieved files are given up."""
+        self._guest.request("luo.finish", self.fd.number)
+
+    def close(self) -> None:
+        """Closes it: cancels what it preserves, or finishes what it got."""
+        self.fd.close()
+
+    @property
+    def name(self) -> str:
+        """As the kernel knows it."""
+        return self._guest.request("luo.name", self.fd.number)[0].decode()
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Preserves what the story knows, for `load()` in the next kernel."""
+        fd = self._guest.memfd("state")
+        data = json.dumps(state).encode()
+        fd.size = len(data)
+        fd.write(0, data)
+        self.preserve(fd, STATE)
+        fd.close()
+
+    def load(self) -> dict[str, Any]:
+        """What the kernel before saved."""
+        fd = self.retrieve(STATE)
+        state: dict[str, Any] = json.loads(fd.read(0, fd.size))
+        fd.close()
+        return state

@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A machine in the hands of a story: boot it, jump, watch it from outside."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from . import gdb, image, paths
+from .agent import Hello, Port
+from .console import Console
+from .errors import CheckFailed, Failure, GuestError, HandoverLost
+from .guest import Guest
+from .machine import Device, Machine
+from .profile import Profile, command_line, profile
+from .qemu import EXIT_STATUS, EXIT_VALUE, Qemu
+from .qmp import Qmp
+from .ram import GuestRam
+from .trace import ConfigTrace
+
+# The last function of a kernel that runs in its own address space: devices are
+# shut down, the handover is written, and nobody will check it any more.
+LAST_FUNCTION = "machine_kexec"
+
+
+class Vm:
+    """One machine, from before its first kernel to after its last."""
+
+    console: Console
+    trace: ConfigTrace
+    ram: GuestRam
+    qmp: Qmp
+    _qemu: Qemu
+    _port: Port
+
+    def __init__(
+        self, machine: Machine, config: str, directory: Path, accel: Sequence[str]
+    ) -> None:
+        self.machine = machine
+        self.config = config
+        self.directory = directory
+        self._accel = accel
+        self._kernels = {config, *machine.kernels}
+        self._kernel = config
+        self._guest: Guest | None = None
+        self._started = time.monotonic()
+        self._story = (directory / "story.log").open("w", encoding="utf-8", buffering=1)
+        self.narrate: Callable[[str], None] = lambda _line: None
+        self.patience: float | None = None
+        """In seconds, when the deadlines of the profile are too generous."""
+        self.live_updates = 0
+        """How many are proved so far."""
+
+    def __enter__(self) -> "Vm":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        err: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.booted:
+            self._port.close()
+            self._qemu.kill()
+            self.ram.close()
+        self._story.close()
+
+    @property
+    def booted(self) -> bool:
+        """Whether there is a machine to look at."""
+        return hasattr(self, "_port")
+
+    @property
+    def limits(self) -> Profile:
+        """Of the heaviest kernel that the story may run."""
+        heaviest = max((profile(name) for name in self._kernels), key=lambda item: item.memory)
+        return heaviest.within(self.patience) if self.patience else heaviest
+
+    # The story
+
+    def step(self, text: str) -> None:
+        """What happens next, for whoever reads along."""
+        line = f"{time.monotonic() - self._started:6.1f} s  {text}"
+        self._story.write(line + "\n")
+        if self.booted:
+            self._port.note(f"# {text}")
+        self.narrate(line)
+
+    def _command_line(self, kernel: str, arguments: str) -> str:
+        machine = self.machine
+        scratch = self.limits.scratch
+        return command_line(kernel, scratch, machine.leaks, machine.arguments, arguments)
+
+    def boot(self, arguments: str = "") -> Guest:
+        """Switches the machine on. Returns when the first kernel's agent is there."""
+        self.step(f"a machine is switched on, kernel {self.config}")
+        command = [
+            *self._accel,
+            "-smp", str(self.machine.cpus),
+            "-kernel", str(paths.kernel_image(self.config)),
+            "-initrd", str(image.initramfs(self._kernels)),
+            "-append", self._command_line(self.config, arguments),
+            *self.machine.device_arguments(),
+            *self.machine.qemu,
+        ]  # fmt: skip
+        self._qemu = Qemu(self.directory, self.machine.memory or self.limits.memory, command)
+        self.console = Console(self._qemu.console)
+        self.trace = ConfigTrace(self._qemu.trace)
+        self.ram = GuestRam(self._qemu.memory_fd, self._qemu.memory_size)
+        self.qmp = Qmp(self._qemu.qmp)
+        self._port = Port(self._qemu.agent, self.directory / "agent.log")
+        self.qmp.connect()
+        return self._arrived(self._port.hello(self.limits.boot))
+
+    def _arrived(self, hello: Hello) -> Guest:
+        self._guest = Guest(self._port, hello, self.limits.request, self.bdf)
+        self.step(f"kernel {hello.release} is up after {hello.uptime:.1f} s of its own time")
+        return self._guest
+
+    @property
+    def guest(self) -> Guest:
+        """The kernel that runs now."""
+        if self._guest is None:
+            raise Failure("no kernel runs")
+        return self._guest
+
+    # Live update
+
+    def load(self, arguments: str = "", kernel: str | None = None) -> None:
+        """Loads the next kernel. Jumps do it by themselves."""
+        chosen = kernel or self._kernel
+        self.guest.request(
+            "kernel.kexec_load",
+            image.kernel_path(chosen),
+            "/sys/firmware/initrd",
+            self._command_line(chosen, arguments),
+            timeout=4 * self.limits.request,
+        )
+        self._kernel = chosen
+
+    def _leave(self, at_jump: Callable[[], None] | None) -> int:
+        """Lets the running kernel go; `at_jump` is called when all but its last page is turned."""
+        if at_jump is None:
+            return self.guest.leave().send("kernel.kexec")
+        address = gdb.symbol(paths.system_map(self._left), LAST_FUNCTION)
+        self.qmp.hmp("gdbserver unix:gdb.sock,server=on,wait=off")
+        debugger = gdb.Gdb(self.directory / "gdb.sock", self.limits.request)
+        try:
+            debugger.break_at(address)
+            debugger.resume()
+            number = self.guest.leave().send("kernel.kexec")
+            debugger.wait(self.limits.boot)
+            at_jump()
+            debugger.leave(address)
+        finally:
+            debugger.close()
+        self.qmp.hmp("gdbserver none")
+        return number
+
+    def jump(
+        self,
+        arguments: str = "",
+        *,
+        kernel: str | None = None,
+        at_jump: Callable[[], None] | None = None,
+    ) -> Guest:
+        """Kexec into the next kernel, with no opinion on what is handed over.
+
+        `at_jump` runs while the machine stands still at the end of the old kernel.
+        A kernel that refuses the jump raises its GuestError, and goes on running.
+        """
+        self.step(f"jump{f' with {arguments}' if arguments else ''}")
+        self._left = self._kernel
+        self.load(arguments, kernel)
+        guest = self.guest
+        number = self._leave(at_jump)
+        try:
+            hello = self._port.hello(self.limits.boot, number)
+        except GuestError:
+            guest.stay(self._port)
+            self._kernel = self._left
+            raise
+        if hello.boot_id == guest.hello.boot_id:
+            raise Failure("the agent started anew in the same kernel")
+        return self._arrived(hello)
+
+    def live_update(
+        self,
+        arguments: str = "",
+        *,
+        kernel: str | None = None,
+        at_jump: Callable[[], None] | None = None,
+    ) -> Guest:
+        """A jump that must hand over, by what KHO and LUO of the new kernel say themselves."""
+        before = self.guest.hello
+        after = self.jump(arguments, kernel=kernel, at_jump=at_jump).hello
+        if before.live_updates is None or after.live_updates is None:
+            raise HandoverLost("Live Update is off on one side of the jump")
+        if (after.kexecs, after.exec_from) != (before.kexecs + 1, before.release):
+            raise HandoverLost(
+                f"KHO counts {after.kexecs} jumps (last from {after.exec_from}) "
+                f"after {before.kexecs}"
+            )
+        if after.live_updates != before.live_updates + 1:
+            raise HandoverLost(f"LUO: update {after.live_updates} after {before.live_updates}")
+        self.live_updates += 1
+        self.step(f"live update {after.live_updates} is proved: KHO handed over")
+        return self.guest
+
+    def jump_into_panic(
+        self,
+        pattern: str,
+        arguments: str = "",
+        *,
+        kernel: str | None = None,
+        at_jump: Callable[[], None] | None = None,
+    ) -> None:
+        """A jump into a kernel that must panic with these words. It ends the machine."""
+        self.step(f"jump into a kernel that must panic: {pattern}")
+        self._left = self._kernel
+        self.load(arguments, kernel)
+        kernels = len(self.console.kernels())
+        self._leave(at_jump)
+        self._guest = None
+        self._qemu.wait(self.limits.boot)
+        found = self.console.kernels()
+        if len(found) != kernels + 1:
+            raise CheckFailed(f"kernel {len(found)} was the last, not {kernels + 1}")
+        expected = f"Kernel panic - not syncing: .*{pattern}"
+        if not self.console.matches(expected, found[-1]):
+            raise CheckFailed(f"the kernel ended without {expected!r}")
+
+    # The machine
+
+    def _functions(self, bus: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        for function in bus.get("devices", []):
+            yield function
+            yield from self._functions(function.get("pci_bridge", {}))
+
+    def bdf(self, device: str) -> str:
+        """Where a device is now, by its id; bridges decide that with their bus numbers."""
+        for root in self.qmp.command("query-pci"):
+            for function in self._functions(root):
+                if function["qdev_id"] == device:
+                    bus, slot, number = (function[key] for key in ("bus", "slot", "function"))
+                    return f"0000:{bus:02x}:{slot:02x}.{number:x}"
+        raise Failure(f"the machine has no PCI function {device!r}")
+
+    def plug(self, device: Device) -> None:
+        """Hot-plugs a device into a port."""
+        self.step(f"{device.driver} {device.id} is plugged into {device.bus}")
+        self.qmp.command("device_add", device.properties())
+
+    def unplug(self, device: str) -> None:
+        """Presses the attention button of a device's slot, and waits until it is gone."""
+        self.step(f"{device} is unplugged")
+        self.qmp.command("device_del", {"id": device})
+        self.qmp.wait_event("DEVICE_DELETED", self.limits.boot, device=device)
+
+    def wait_for(self, what: str, condition: Callable[[], bool], timeout: float = 0) -> None:
+        """Asks again and again until it is so: for what a guest does in its own time."""
+        until = time.monotonic() + (timeout or self.limits.boot)
+        while not condition():
+            if time.monotonic() > until:
+                raise CheckFailed(f"did not happen: {what}")
+            time.sleep(0.1)
+
+    # The end
+
+    def finish(self) -> None:
+        """The positive end: the guest itself says the magic number and is off."""
+        if self._guest is None:
+            return
+        if self.machine.leaks and self.config == "debug":
+            leaks = self.guest.leaks()
+            if leaks:
+                raise CheckFailed(f"memory leaks:\n{leaks}")
+        self._flush_console()
+        self.guest.leave().send("kernel.exit", EXIT_VALUE)
+        status = self._qemu.wait(self.limits.request)
+        if status != EXIT_STATUS:
+            raise Failure(f"the machine ended with status {status} instead of {EXIT_STATUS}")
+        self.step("the machine is off")
+
+    def _flush_console(self) -> None:
+        """The kernel prints in a thread of its own: what it still has to say would be lost."""
+        last = f"the story ends here, {self.guest.hello.boot_id}"
+        # With an end of line: the kernel keeps back what might go on.
+        self.guest.write("/dev/kmsg", f"<6>{last}\n")
+        self.wait_for("the end of the log on the console", lambda: last in self.console.text())
+
+    def remains(self) -> list[str]:
+        """The last words of QEMU and of the console, for a diagnosis."""
+        if not self.booted:
+            return []
+        return [*self._qemu.log_tail().splitlines(), *self.console.tail()]

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0
+"""An endpoint behind a root port is carried over a live update and taken back.
+
+Preserve, jump, found as incoming, retrieve, finish, no longer incoming. Nothing may
+happen to Bus Master of the two on the way, not even for a moment.
+"""
+
+from vm import Machine, Pci, Vm, check, endpoint, root_port, sample
+from vm.pci import BUS_NUMBERS, COMMAND, COMMAND_MASTER
+
+MACHINE = Machine(devices=[root_port("rp0", "4"), endpoint("ep0", "rp0")], leaks=True)
+
+TOKEN = 1
+CONTENT = b"written in the old kernel"
+
+
+def bus_master_on(path: list[Pci]) -> None:
+    """Of every function of a path."""
+    for function in path:
+        check.true(f"Bus Master of {function} is on", function.bus_master)
+
+
+def story(vm: Vm) -> None:
+    old = vm.boot()
+    port, device = path = [old.pci("rp0"), old.pci("ep0")]
+    numbers = port.bus_numbers
+    check.empty("incoming after a cold boot", old.incoming())
+
+    vm.step(f"{device} is bound to the sample driver, and does DMA from now on")
+    sample.bind(old, "ep0")
+    device.bus_master = True
+    bus_master_on(path)
+
+    vm.step("its file is preserved in a session, with a note for the next kernel")
+    session = old.create_session()
+    sample.preserve(session, device, TOKEN, CONTENT)
+    session.save({"device": device.bdf, "boot_id": old.hello.boot_id})
+    check.equal("outgoing", set(old.outgoing()), {port.bdf, device.bdf})
+    check.equal("kind of the port", old.outgoing()[port.bdf].kind, "bridge")
+    check.equal("kind of the device", old.outgoing()[device.bdf].kind, "endpoint")
+    check.equal("count of the port", old.outgoing()[port.bdf].count, 1)
+
+    before = vm.trace.mark()
+    new = vm.live_update()
+    port, device = path = [new.pci(port.bdf), new.pci(device.bdf)]
+
+    vm.step("the new kernel knows both, and has left them alone")
+    check.equal("incoming", set(new.incoming()), {port.bdf, device.bdf})
+    check.equal("bus numbers", port.bus_numbers, numbers)
+    bus_master_on(path)
+    for function in path:
+        writes = vm.trace.writes(function.bdf, COMMAND, since=before)
+        cleared = [str(write) for write in writes if not write.value & COMMAND_MASTER]
+        check.empty(f"writes that clear Bus Master of {function}", cleared)
+    check.empty("writes of bus numbers", list(vm.trace.writes(port.bdf, BUS_NUMBERS, since=before)))
+    check.equal("driver before anybody asked for one", device.driver, None)
+
+    vm.step("its file is retrieved, and the session is finished")
+    sample.bind(new, device.bdf)
+    session = new.retrieve_session()
+    check.equal("note", session.load(), {"device": device.bdf, "boot_id": old.hello.boot_id})
+    fd = session.retrieve(TOKEN)
+    check.equal("content", fd.read(0, sample.MAX_CONTENT), CONTENT)
+    check.equal("incoming until it is finished", set(new.incoming()), {port.bdf, device.bdf})
+    session.finish()
+    check.empty("incoming after finish", new.incoming())
+    check.empty("outgoing of the new kernel", new.outgoing())
+    bus_master_on(path)
+    fd.close()
+    session.close()

@@ -315,6 +315,18 @@ impl<T: ?Sized> Preserved<T> {
     pub fn size(&self) -> usize {
         self.view.size
     }
+
+    /// Returns whether the folio still is what it was when it was allocated.
+    ///
+    /// It always should be. This is for a last look before the next kernel takes over.
+    pub fn is_intact(&self) -> bool {
+        // SAFETY: By the type invariants of `View`, the address is one of the direct map.
+        let folio = unsafe { bindings::virt_to_folio(self.view.base()) };
+        // SAFETY: The address lies in a folio that is alive.
+        let (size, base) = unsafe { (bindings::folio_size(folio), bindings::folio_address(folio)) };
+
+        size == self.view.size && base == self.view.base()
+    }
 }
 
 impl<T: ?Sized> Deref for Preserved<T> {
@@ -361,7 +373,7 @@ impl<T: ?Sized> Drop for Preserved<T> {
 ///
 /// // In the old kernel.
 /// fn save(count: u64) -> Result<Preserved<u64>> {
-///     let mut state = Preserved::zeroed(size_of::<u64>())?;
+///     let mut state = Preserved::<u64>::zeroed(size_of::<u64>())?;
 ///
 ///     *state = count;
 ///     Ok(state)

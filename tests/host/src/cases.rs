@@ -16,7 +16,7 @@ pub const HANDOVER: u32 = 5_000;
 pub const CROWD: u32 = 10;
 
 /// What all properties together run, once each.
-pub const TOTAL: u32 = 2 * DECODER + 3 * DETAIL + 2 * MODEL + HANDOVER + CROWD;
+pub const TOTAL: u32 = 2 * DECODER + 4 * DETAIL + 2 * MODEL + HANDOVER + CROWD;
 const _: () = assert!(TOTAL >= 100_000);
 
 /// Runs a property `cases` times. The smallest case that fails is printed, not kept in a file.

@@ -5,7 +5,8 @@
 use crate::{
     abi::{
         DevSer,
-        Key, //
+        Key,
+        Ser, //
     },
     folio::Folio,
     logic::{
@@ -148,8 +149,10 @@ impl<'a> Pair<'a> {
     }
 
     fn picture(&self) -> Picture {
+        let ser: &Ser = self.core.ser();
+
         Picture {
-            bytes: self.core.ser().as_bytes().to_vec(),
+            bytes: ser.as_bytes().to_vec(),
             entries: self.core.iter().collect(),
             nr_own: self.core.nr_own(),
         }

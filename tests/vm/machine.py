@@ -81,6 +81,8 @@ class Machine:
     """In MiB, when the profile's is not enough."""
     leaks: bool = False
     """Look for memory leaks before the end, where the kernel can (CONFIG=debug)."""
+    cables: Sequence[str] = ()
+    """Network cables to the host, by the name that a card has as its `netdev`."""
     qemu: Sequence[str] = field(default=())
     """More arguments for QEMU."""
 

@@ -5,10 +5,12 @@ import os
 import socket
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from .errors import GuestSilent
+from .net import Cable
 
 BINARY = "qemu-system-x86_64"
 
@@ -33,7 +35,13 @@ def kill_all() -> None:
 class Qemu:
     """Runs from construction to `kill()`."""
 
-    def __init__(self, directory: Path, memory: int, arguments: Sequence[str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        memory: int,
+        arguments: Sequence[str],
+        cables: Mapping[str, Cable] = MappingProxyType({}),
+    ) -> None:
         self.directory = directory
         self.console = directory / "console.log"
         self.trace = directory / "config-trace.log"
@@ -47,12 +55,17 @@ class Qemu:
 
         theirs = [self.memory_fd, guest_agent.fileno(), guest_qmp.fileno()]
         command = [BINARY, *self._wiring(*theirs), *arguments]
+        for name, cable in cables.items():
+            command += cable.netdev(name)
+            theirs.append(cable.fd)
         (directory / "qemu.args").write_text("\n".join(command) + "\n", encoding="utf-8")
         with (directory / "qemu.log").open("wb") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 cwd=directory, pass_fds=theirs,
             )  # fmt: skip
+        for cable in cables.values():
+            cable.plugged()
         guest_agent.close()
         guest_qmp.close()
         with _running_lock:

@@ -13,6 +13,7 @@ from .console import Console
 from .errors import CheckFailed, Failure, GuestError, HandoverLost
 from .guest import Guest
 from .machine import Device, Machine
+from .net import Cable
 from .profile import Profile, command_line, profile
 from .qemu import EXIT_STATUS, EXIT_VALUE, Qemu
 from .qmp import Qmp
@@ -31,6 +32,7 @@ class Vm:
     trace: ConfigTrace
     ram: GuestRam
     qmp: Qmp
+    cables: dict[str, Cable]
     _qemu: Qemu
     _port: Port
 
@@ -65,6 +67,8 @@ class Vm:
             self._port.close()
             self._qemu.kill()
             self.ram.close()
+            for cable in self.cables.values():
+                cable.close()
         self._story.close()
 
     @property
@@ -105,7 +109,9 @@ class Vm:
             *self.machine.device_arguments(),
             *self.machine.qemu,
         ]  # fmt: skip
-        self._qemu = Qemu(self.directory, self.machine.memory or self.limits.memory, command)
+        self.cables = {name: Cable() for name in self.machine.cables}
+        memory = self.machine.memory or self.limits.memory
+        self._qemu = Qemu(self.directory, memory, command, self.cables)
         self.console = Console(self._qemu.console)
         self.trace = ConfigTrace(self._qemu.trace)
         self.ram = GuestRam(self._qemu.memory_fd, self._qemu.memory_size)

@@ -80,7 +80,7 @@ use core::{
 ///     type Incoming = KBox<kho::Restored<u64>>;
 ///
 ///     fn preserve() -> Result<(u64, Self::Outgoing)> {
-///         let state = kho::Preserved::zeroed(size_of::<u64>())?;
+///         let state = kho::Preserved::<u64>::zeroed(size_of::<u64>())?;
 ///
 ///         Ok((state.handle(), KBox::new(state, GFP_KERNEL)?))
 ///     }

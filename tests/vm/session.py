@@ -40,6 +40,14 @@ class Fd:
         """zlib's CRC-32 over a mapping of it."""
         return int(self.guest.request("fd.hash", self.number, offset, length)[0])
 
+    def load(self, register: int) -> int:
+        """Four bytes of a mapping of it, in one access."""
+        return int(self.guest.request("fd.load", self.number, register)[0])
+
+    def store(self, register: int, value: int) -> None:
+        """Writes four bytes of a mapping of it, in one access."""
+        self.guest.request("fd.store", self.number, register, value)
+
     @property
     def size(self) -> int:
         """In bytes."""

@@ -18,6 +18,7 @@ mod boot;
 mod errno;
 mod fds;
 mod files;
+mod frames;
 mod hello;
 mod kexec;
 mod luo;

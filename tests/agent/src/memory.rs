@@ -25,6 +25,7 @@ pub(crate) fn truncate(fd: &OwnedFd, len: u64) -> Result<()> {
 }
 
 const PAGE: u64 = 4096;
+const REGISTER: usize = 4;
 
 /// Maps the pages around `[offset, offset + len)` and hands out exactly that part.
 fn view<T>(
@@ -48,6 +49,24 @@ pub(crate) fn peek(fd: &OwnedFd, offset: u64, len: usize) -> Result<Vec<u8>> {
     view(fd, offset, len, |map, skip| {
         (skip..skip + len).filter_map(|at| map.get(at)).collect()
     })
+}
+
+fn no_register() -> Errno {
+    Errno::invalid("registers are four bytes, at multiples of four")
+}
+
+/// Reads a register of a device, given its BAR, which sysfs only lets one map.
+pub(crate) fn load(fd: &OwnedFd, offset: u64) -> Result<u32> {
+    view(fd, offset, REGISTER, |map, at| map.load(at))?.ok_or_else(no_register)
+}
+
+/// Writes a register of a device.
+pub(crate) fn store(fd: &OwnedFd, offset: u64, value: u32) -> Result<()> {
+    let skip = offset % PAGE;
+    let at = usize::try_from(skip).map_err(|err| Errno::invalid(err.to_string()))?;
+    let mut map = Mapping::writable(fd, offset - skip, at.saturating_add(REGISTER))?;
+
+    map.store(at, value).ok_or_else(no_register)
 }
 
 /// The CRC-32 of a mapped range, for ranges too long to send.

@@ -143,18 +143,28 @@ pub(crate) fn ioctl<T: IoctlArgument>(
     check(result.into()).map(drop)
 }
 
-/// A shared, read-only view of something that can be mapped.
+/// A shared view of something that can be mapped.
 ///
 /// # Invariants
 ///
-/// `start` is the address of a mapping of `len` readable bytes that lives as long as this value.
+/// `start` is the address of a mapping of `len` readable bytes that lives as long as this value. It
+/// is that of a page, and the bytes can be written if `writable`.
 pub(crate) struct Mapping {
     start: NonNull<u8>,
     len: usize,
+    writable: bool,
 }
 
 impl Mapping {
     pub(crate) fn new(fd: &OwnedFd, offset: u64, len: usize) -> io::Result<Self> {
+        Self::with(fd, offset, len, false)
+    }
+
+    pub(crate) fn writable(fd: &OwnedFd, offset: u64, len: usize) -> io::Result<Self> {
+        Self::with(fd, offset, len, true)
+    }
+
+    fn with(fd: &OwnedFd, offset: u64, len: usize, writable: bool) -> io::Result<Self> {
         let offset = libc::off_t::try_from(offset)
             .map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))?;
         // SAFETY: A mapping at an address of the kernel's choice takes nothing from anybody.
@@ -162,7 +172,7 @@ impl Mapping {
             libc::mmap(
                 null_mut(),
                 len,
-                libc::PROT_READ,
+                libc::PROT_READ | if writable { libc::PROT_WRITE } else { 0 },
                 libc::MAP_SHARED,
                 fd.as_raw_fd(),
                 offset,
@@ -174,7 +184,11 @@ impl Mapping {
         let start =
             NonNull::new(start.cast()).ok_or_else(|| io::Error::from_raw_os_error(libc::EFAULT))?;
         // INVARIANT: Mapped just now, and unmapped only in `drop`.
-        Ok(Self { start, len })
+        Ok(Self {
+            start,
+            len,
+            writable,
+        })
     }
 
     /// One byte, as it is at this moment.
@@ -185,6 +199,32 @@ impl Mapping {
         // SAFETY: Inside of the mapping by the check and the type invariant. Volatile, because a
         // device or another program may be writing it.
         Some(unsafe { self.start.add(at).read_volatile() })
+    }
+
+    /// The address of a register, if it is one of the mapping.
+    fn register(&self, at: usize) -> Option<NonNull<u32>> {
+        let inside = at.checked_add(4).is_some_and(|end| end <= self.len);
+        if !inside || !at.is_multiple_of(4) {
+            return None;
+        }
+        // SAFETY: Inside of the mapping by the check and the type invariant.
+        Some(unsafe { self.start.add(at) }.cast())
+    }
+
+    /// Reads four bytes at once, as a device wants it.
+    pub(crate) fn load(&self, at: usize) -> Option<u32> {
+        // SAFETY: `register()` returns an aligned address inside of the mapping. Volatile, because
+        // a device may see it.
+        self.register(at).map(|at| unsafe { at.read_volatile() })
+    }
+
+    /// Writes four bytes at once.
+    pub(crate) fn store(&mut self, at: usize, value: u32) -> Option<()> {
+        let register = self.register(at).filter(|_| self.writable)?;
+
+        // SAFETY: As above, and by the type invariant it can be written.
+        unsafe { register.write_volatile(value) };
+        Some(())
     }
 }
 

@@ -16,6 +16,7 @@ use crate::errno::Errno;
 use crate::errno::Result;
 use crate::fds::Fds;
 use crate::files;
+use crate::frames;
 use crate::kexec;
 use crate::luo;
 use crate::memory;
@@ -133,6 +134,9 @@ impl Primitives {
             "truncate" => memory::truncate(&fd, args.number()?).map(|()| vec![]),
             "peek" => Ok(vec![memory::peek(&fd, args.number()?, args.number()?)?]),
             "hash" => Ok(number(memory::hash(&fd, args.number()?, args.number()?)?)),
+            "load" => Ok(number(memory::load(&fd, args.number()?)?)),
+            "store" => memory::store(&fd, args.number()?, args.number()?).map(|()| vec![]),
+            "frames" => frames::take(&fd, args.bytes()?),
             _ => Err(Errno::invalid(format!("no verb fd.{verb}"))),
         }
     }

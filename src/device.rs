@@ -66,6 +66,9 @@ pub(crate) trait DeviceExt {
     /// Whether it was taken out of the system.
     fn is_removed(&self) -> bool;
 
+    /// Whether its status is on its way to the next kernel.
+    fn is_frozen(&self) -> bool;
+
     /// Whether `flag` is noted on it.
     fn has(&self, flag: Flag) -> bool;
 
@@ -117,6 +120,10 @@ impl DeviceExt for pci::Device {
         test_bit(self, bindings::PCI_DEV_REMOVED)
     }
 
+    fn is_frozen(&self) -> bool {
+        self.has(Flag::Frozen) || is_jumping()
+    }
+
     fn has(&self, flag: Flag) -> bool {
         test_bit(self, flag.bit())
     }
@@ -151,7 +158,7 @@ impl DeviceExt for pci::Device {
             vfs_enabled: vfs != 0,
             acs_quirk: u32::from(dev_flags) & ACS_QUIRK != 0,
             group_shared: false,
-            frozen: self.has(Flag::Frozen) || is_jumping(),
+            frozen: self.is_frozen(),
         }
     }
 

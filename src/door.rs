@@ -2,6 +2,8 @@
 
 //! Where C calls in. Each function turns pointers into references and goes on in safe code.
 
+#[cfg(CONFIG_DEBUG_FS)]
+use crate::debugfs;
 use crate::{
     device::{
         DeviceExt,
@@ -175,7 +177,7 @@ pub unsafe extern "C" fn pci_liveupdate_start() -> c_int {
     0
 }
 
-/// Called when the devices that are there at boot have been enumerated.
+/// Called when the devices that are there at boot have been enumerated, and debugfs is up.
 ///
 /// # Safety
 ///
@@ -183,5 +185,7 @@ pub unsafe extern "C" fn pci_liveupdate_start() -> c_int {
 #[export]
 pub unsafe extern "C" fn pci_liveupdate_report() -> c_int {
     incoming::report();
+    #[cfg(CONFIG_DEBUG_FS)]
+    debugfs::create();
     0
 }

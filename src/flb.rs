@@ -29,6 +29,10 @@ use crate::{
         Out,
         STATE, //
     },
+    stats::{
+        self,
+        Event, //
+    },
     xindex::XIndex, //
 };
 use kernel::{
@@ -96,6 +100,7 @@ impl flb::Flb for PciFlb {
             .flat_map(In::iter)
             .filter(|(dev, _)| dev.is_used())
         {
+            stats::count(Event::Leftover);
             pr_warn!(
                 "{} was not finished by any driver; it is not kept any longer\n",
                 dev.key()
@@ -109,7 +114,8 @@ impl flb::Flb for PciFlb {
 /// The reference that comes with a good answer is given back at once: what matters is in our own
 /// state now.
 pub(crate) fn start() {
-    let refused = match FLB.get_incoming() {
+    let incoming = stats::timed(Event::RetrieveNanos, || FLB.get_incoming());
+    let refused = match incoming {
         Ok(_) => false,
         Err(ENODATA) => false,
         Err(ENOENT) => previous::spoke_otherwise(),

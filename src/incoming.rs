@@ -16,6 +16,10 @@ use crate::{
         Handover,
         STATE, //
     },
+    stats::{
+        self,
+        Event, //
+    }, //
 };
 use kernel::{
     pci,
@@ -38,11 +42,21 @@ pub(crate) fn is_incoming(dev: &pci::Device) -> bool {
 
 /// Gives back one count of `dev` and of every bridge above it.
 pub(crate) fn finish(dev: &pci::Device) {
-    match take_back(dev) {
-        Ok(0) => dev_info!(dev, "finished\n"),
-        Ok(_) => dev_warn!(dev, "finished, but a bridge above it was not handed over\n"),
-        Err(NotIncoming) => dev_warn!(dev, "is not incoming, so there is nothing to finish\n"),
-    }
+    let event = match take_back(dev) {
+        Ok(0) => {
+            dev_info!(dev, "finished\n");
+            Event::Finished
+        }
+        Ok(_) => {
+            dev_warn!(dev, "finished, but a bridge above it was not handed over\n");
+            Event::Finished
+        }
+        Err(NotIncoming) => {
+            dev_warn!(dev, "not incoming, so there is nothing to finish\n");
+            Event::NotIncoming
+        }
+    };
+    stats::count(event);
 }
 
 /// Forgets a device that is being destroyed. Its entry waits for it to come back.
@@ -90,15 +104,19 @@ fn take_back(dev: &pci::Device) -> Result<usize, NotIncoming> {
 /// Looks a device up, and notes on it what the previous kernel said.
 fn arrive(dev: &pci::Device) {
     let function = function(dev);
-    let incoming = match STATE.lock().incoming.as_mut() {
-        Some(incoming) => incoming.arrive(function),
-        None => false,
-    };
+    let incoming = stats::timed(Event::LookupNanos, || {
+        let mut state = STATE.lock();
+        let incoming = state.incoming.as_mut();
+
+        incoming.is_some_and(|incoming| incoming.arrive(function))
+    });
+    stats::count(Event::LookedUp);
 
     dev.note(Flag::Incoming, incoming);
     if !incoming {
         return;
     }
+    stats::count(Event::Arrived);
     dev_info!(dev, "incoming, preserved by the previous kernel\n");
     if let Some(bridge) = dev.upstream().filter(|bridge| !is_incoming(bridge)) {
         dev_err!(

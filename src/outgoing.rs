@@ -19,48 +19,53 @@ use crate::{
         Out,
         STATE, //
     },
+    stats::{
+        self,
+        Event, //
+    }, //
 };
 use kernel::{
     liveupdate,
     pci,
-    prelude::*, //
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    }, //
 };
 
 /// Counts `dev` and every bridge above it as preserved.
 pub(crate) fn preserve(dev: &pci::Device) -> Result {
     if let Err(objection) = may_preserve(&dev.facts()) {
         dev_err!(dev, "cannot be preserved: {objection}\n");
+        stats::count(Event::Objected);
         return Err(EINVAL);
     }
     if !liveupdate::is_enabled() {
         return Err(EOPNOTSUPP);
     }
 
-    let path = path(dev);
-    let refused = {
-        let mut state = STATE.lock();
-        let outgoing = state.outgoing.as_mut().ok_or(ENOENT)?;
-
-        // Whoever removes the device looks for it here afterwards, under the same lock.
-        if dev.is_removed() {
-            return Err(ENODEV);
+    match take(dev)? {
+        Ok(()) => {
+            stats::count(Event::Preserved);
+            Ok(())
         }
-        let refused = outgoing.preserve(&path);
-        note(dev, outgoing);
-        refused
-    };
-    refused.map_err(|refused| complain(dev, refused))
+        Err(refused) => {
+            dev_err!(dev, "cannot be preserved: {refused}\n");
+            Err(errno(refused))
+        }
+    }
 }
 
 /// Gives back what [`preserve`] counted.
 pub(crate) fn unpreserve(dev: &pci::Device) {
-    if dev.has(Flag::Frozen) || is_jumping() {
-        dev_warn!(
-            dev,
-            "is frozen for the next kernel, so it stays preserved\n"
-        );
+    if dev.is_frozen() {
+        dev_warn!(dev, "frozen for the next kernel, so it stays preserved\n");
     } else if let Err(NotPreserved) = give_back(dev) {
-        dev_warn!(dev, "is not preserved, so there is nothing to give back\n");
+        dev_warn!(dev, "not preserved, so there is nothing to give back\n");
+        stats::count(Event::NotPreserved);
+    } else {
+        stats::count(Event::Unpreserved);
     }
 }
 
@@ -69,14 +74,58 @@ pub(crate) fn cleanup(dev: &pci::Device) {
     if dev.has(Flag::Outgoing) && give_back(dev).is_ok() {
         dev_warn!(
             dev,
-            "removed while preserved: the next kernel will not hear of it\n"
+            "removed while preserved: the next kernel will not know\n"
         );
+        stats::count(Event::Removed);
     }
 }
 
 /// Ends what changes about a device before the next kernel looks at it.
 pub(crate) fn freeze(dev: &pci::Device) {
+    let state = STATE.lock();
+
     dev.note(Flag::Frozen, true);
+    if let Some(outgoing) = state.outgoing.as_ref().filter(|_| is_first_jump()) {
+        inspect(outgoing);
+    }
+}
+
+/// Whether this is the first device that is shut down on the way to the next kernel.
+fn is_first_jump() -> bool {
+    static JUMPING: Atomic<bool> = Atomic::new(false);
+
+    is_jumping() && !JUMPING.xchg(true, Relaxed)
+}
+
+/// Looks at the block one last time, as the next kernel will.
+fn inspect(outgoing: &Out) {
+    if let Err(corrupt) = outgoing.check() {
+        pr_emerg!("the next kernel will refuse the handover: {corrupt}\n");
+    }
+    if !outgoing.ser().is_intact() {
+        pr_emerg!("the next kernel will refuse the handover: its memory has changed size\n");
+    }
+}
+
+/// Takes the counts of `dev`.
+fn take(dev: &pci::Device) -> Result<Result<(), Refused<Error>>> {
+    let path = path(dev);
+    let mut state = STATE.lock();
+    let Some(outgoing) = state.outgoing.as_mut() else {
+        stats::count(Event::NoHandover);
+        return Err(ENOENT);
+    };
+
+    // Whoever removes or freezes the device does so before it asks for this lock.
+    if dev.is_removed() {
+        return Err(ENODEV);
+    }
+    if dev.is_frozen() {
+        return Err(EINVAL);
+    }
+    let taken = outgoing.preserve(&path);
+    note(dev, outgoing);
+    Ok(taken)
 }
 
 /// Takes the counts of `dev` back.
@@ -99,28 +148,15 @@ fn note(dev: &pci::Device, outgoing: &Out) {
     line(dev).for_each(|dev| dev.note(Flag::Outgoing, outgoing.contains(dev.key())));
 }
 
-/// Says why `dev` was refused, and returns the error for it.
-fn complain(dev: &pci::Device, refused: Refused<Error>) -> Error {
-    match refused {
-        Refused::Busy => {
-            dev_err!(dev, "cannot be preserved: it is preserved already\n");
-            EBUSY
-        }
-        Refused::Full => {
-            dev_err!(
-                dev,
-                "cannot be preserved: the array for the next kernel is full\n"
-            );
-            ENOSPC
-        }
-        Refused::Overflow(key) => {
-            dev_err!(
-                dev,
-                "cannot be preserved: {key} has {} preserved devices below it, no more fit\n",
-                u16::MAX
-            );
-            EOVERFLOW
-        }
-        Refused::Index(error) => error,
-    }
+/// The error for it. Counts it as well.
+fn errno(refused: Refused<Error>) -> Error {
+    let (event, error) = match refused {
+        Refused::Busy => (Event::Busy, EBUSY),
+        Refused::Full => (Event::Full, ENOSPC),
+        Refused::Overflow(_) => (Event::Overflow, EOVERFLOW),
+        Refused::Index(error) => (Event::NoMemory, error),
+    };
+
+    stats::count(event);
+    error
 }

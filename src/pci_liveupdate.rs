@@ -22,6 +22,8 @@ use kernel::prelude::*;
 
 #[path = "../abi/mod.rs"]
 pub mod abi;
+#[cfg(CONFIG_DEBUG_FS)]
+mod debugfs;
 mod device;
 pub mod door;
 mod flb;
@@ -31,6 +33,7 @@ mod outgoing;
 mod previous;
 mod refusal;
 mod state;
+mod stats;
 mod xindex;
 
 const __LOG_PREFIX: &[u8] = b"pci_liveupdate\0";
@@ -58,4 +61,10 @@ macro_rules! print_in_kernel {
     };
 }
 
-print_in_kernel!(abi::Corrupt, abi::Key, logic::Objection, logic::Policy);
+print_in_kernel!(
+    abi::Corrupt,
+    abi::Key,
+    logic::Objection,
+    logic::Policy,
+    logic::Refused<Error>,
+);

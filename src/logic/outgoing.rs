@@ -20,6 +20,7 @@ use crate::abi::{
     Ser, //
 };
 use core::{
+    fmt,
     mem,
     ops::DerefMut, //
 };
@@ -46,6 +47,17 @@ pub enum Refused<E> {
     Overflow(Key),
     /// The index could not take the entry.
     Index(E),
+}
+
+impl<E> fmt::Display for Refused<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy => f.write_str("it is preserved already"),
+            Self::Full => f.write_str("the array for the next kernel is full"),
+            Self::Overflow(key) => write!(f, "{key} is on the path of {} others", u16::MAX),
+            Self::Index(_) => f.write_str("there is no memory to remember it in"),
+        }
+    }
 }
 
 /// The device is not preserved. Nothing has changed.
@@ -145,8 +157,8 @@ where
             .filter_map(|dev| Some((*dev, self.index.get(dev.key())?)))
     }
 
-    /// The block as the next kernel would read it.
-    pub fn ser(&self) -> &Ser {
+    /// The memory of the block, as the next kernel would read it.
+    pub fn ser(&self) -> &S {
         &self.ser
     }
 

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What has happened so far, in numbers.
+
+use kernel::{
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
+    time::{
+        Instant,
+        Monotonic, //
+    }, //
+};
+
+/// Something that is counted.
+#[derive(Clone, Copy)]
+pub(crate) enum Event {
+    Preserved,
+    Unpreserved,
+    /// Refused for what the device is, or because it is frozen.
+    Objected,
+    /// Refused outside of what LUO asks for.
+    NoHandover,
+    Busy,
+    Full,
+    Overflow,
+    NoMemory,
+    NotPreserved,
+    /// Given back because the device was removed.
+    Removed,
+    LookedUp,
+    LookupNanos,
+    RetrieveNanos,
+    Arrived,
+    Finished,
+    NotIncoming,
+    /// Never finished by a driver.
+    Leftover,
+}
+
+/// The events as debugfs names them, in the order of [`Event`].
+const NAMES: [&str; 17] = [
+    "preserved",
+    "unpreserved",
+    "refused_device",
+    "refused_no_handover",
+    "refused_busy",
+    "refused_full",
+    "refused_overflow",
+    "refused_no_memory",
+    "warned_not_preserved",
+    "removed_while_preserved",
+    "looked_up",
+    "looked_up_ns",
+    "retrieve_ns",
+    "arrived",
+    "finished",
+    "warned_not_incoming",
+    "never_finished",
+];
+
+static COUNTS: [Atomic<u64>; NAMES.len()] = [const { Atomic::new(0) }; NAMES.len()];
+
+const _: () = assert!(Event::Leftover as usize == NAMES.len() - 1);
+
+/// Counts `event` once.
+pub(crate) fn count(event: Event) {
+    add(event, 1);
+}
+
+/// Counts `event` `n` times.
+pub(crate) fn add(event: Event, n: u64) {
+    // CAST: the number of a variant is small. It is below the length of the array, see above.
+    if let Some(count) = COUNTS.get(event as usize) {
+        count.add(n, Relaxed);
+    }
+}
+
+/// Does `work`, and adds the time that it took to `event`.
+pub(crate) fn timed<T>(event: Event, work: impl FnOnce() -> T) -> T {
+    let start = Instant::<Monotonic>::now();
+    let done = work();
+
+    add(event, start.elapsed().as_nanos().try_into().unwrap_or(0));
+    done
+}
+
+/// Each event by name.
+pub(crate) fn iter() -> impl Iterator<Item = (&'static str, u64)> {
+    NAMES
+        .into_iter()
+        .zip(&COUNTS)
+        .map(|(name, count)| (name, count.load(Relaxed)))
+}

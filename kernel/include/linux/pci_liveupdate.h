@@ -14,11 +14,86 @@ struct liveupdate_file_handler;
 struct pci_dev;
 
 #ifdef CONFIG_PCI_LIVEUPDATE
+/**
+ * pci_liveupdate_register_flb() - Hand PCI devices over with the files of a
+ *				   handler
+ * @fh: A file handler that is registered with the Live Update Orchestrator.
+ *
+ * Call it once, after the handler was registered and before any of its files
+ * can be preserved. From then on the array of preserved devices lives as long
+ * as any preserved file of any such handler.
+ *
+ * Context: May sleep.
+ * Return: 0, -EEXIST if this was done for @fh before, -EOPNOTSUPP if Live
+ * Update is off, -ENOSPC or -ENOMEM.
+ */
 int pci_liveupdate_register_flb(struct liveupdate_file_handler *fh);
+
+/**
+ * pci_liveupdate_unregister_flb() - Undo pci_liveupdate_register_flb()
+ * @fh: The file handler that it was called for.
+ *
+ * Context: May sleep. No file of @fh may be preserved.
+ */
 void pci_liveupdate_unregister_flb(struct liveupdate_file_handler *fh);
+
+/**
+ * pci_liveupdate_preserve() - Keep a device running over the next kexec
+ * @dev: The device.
+ *
+ * Tells the next kernel of @dev and of every bridge above it: of all of them,
+ * or of none. Each successful call needs one pci_liveupdate_unpreserve(),
+ * unless the kexec comes first.
+ *
+ * Context: A driver's preserve() callback of a file handler for which
+ * pci_liveupdate_register_flb() was called. May sleep; never waits for
+ * pci_lock_rescan_remove().
+ * Return:
+ * * 0 - The next kernel will know @dev.
+ * * -EINVAL - @dev cannot be preserved as it is; the log says why.
+ * * -EOPNOTSUPP - Live Update is off.
+ * * -ENOENT - No file is being preserved.
+ * * -EBUSY - @dev is preserved already.
+ * * -ENODEV - @dev was removed.
+ * * -EOVERFLOW - A bridge above @dev has 65,535 preserved devices below it.
+ * * -ENOSPC - The array is full.
+ * * -ENOMEM - There is no memory for the book-keeping.
+ */
 int pci_liveupdate_preserve(struct pci_dev *dev);
+
+/**
+ * pci_liveupdate_unpreserve() - Undo one pci_liveupdate_preserve()
+ * @dev: The device.
+ *
+ * Warns, and changes nothing, if @dev is not preserved or if it is too late to
+ * change anything.
+ *
+ * Context: A driver's unpreserve() callback, or the error path of its
+ * preserve(). May sleep.
+ */
 void pci_liveupdate_unpreserve(struct pci_dev *dev);
+
+/**
+ * pci_liveupdate_finish() - Say that an incoming device is like any other now
+ * @dev: The device.
+ *
+ * From here on nothing about @dev is kept on behalf of the previous kernel,
+ * nor about a bridge above it that has no other incoming device below.
+ * Warns, and changes nothing, if @dev is not incoming.
+ *
+ * Context: A driver's finish() callback. May sleep.
+ */
 void pci_liveupdate_finish(struct pci_dev *dev);
+
+/**
+ * pci_liveupdate_is_incoming() - Tell whether a device runs since the previous
+ *				  kernel
+ * @dev: The device.
+ *
+ * Context: Any.
+ * Return: true from the enumeration of a device that the previous kernel
+ * preserved until pci_liveupdate_finish().
+ */
 bool pci_liveupdate_is_incoming(struct pci_dev *dev);
 #else
 static inline int

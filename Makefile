@@ -8,7 +8,7 @@ CONFIG ?= base
 KDIR   ?=
 T      ?=
 
-export CACHE CONFIG KDIR T
+export CACHE KDIR
 MAKEFLAGS += --no-print-directory
 # The scripts use all cores themselves, one target after the other.
 .NOTPARALLEL:
@@ -58,10 +58,10 @@ agent: setup
 	@scripts/agent.sh
 
 kunit: kernel agent
-	@scripts/vm.sh kunit
+	@scripts/vm.sh kunit $(CONFIG)
 
 vm: kernel agent
-	@scripts/vm.sh run $(T)
+	@scripts/vm.sh run $(CONFIG) $(T)
 
 vm-list:
 	@scripts/vm.sh list

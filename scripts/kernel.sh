@@ -11,6 +11,9 @@
 config=${1:?usage: kernel.sh CONFIG [MAKE-TARGET...]}
 shift
 out=$build/$config
+# The debug kernel is the one that gets every lint.
+lints=()
+[[ $config != debug ]] || lints=(CLIPPY=1)
 # How many patches of the series; all if empty.
 series=${PCI_LIVEUPDATE_PATCHES:-}
 
@@ -90,4 +93,4 @@ read -ra merge < <(fragments)
 lock kernel
 prepare_tree
 configure
-step "kernel $config" kmake "$config" -j"$(nproc)" "${@:-bzImage}"
+step "kernel $config" kmake "$config" "${lints[@]}" -j"$(nproc)" "${@:-bzImage}"

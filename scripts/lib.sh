@@ -30,6 +30,9 @@ results=$cache/results
 export PATH=/usr/lib/llvm-19/bin:/usr/bin:$PATH
 export LIBCLANG_PATH=/usr/lib/llvm-19/lib
 
+# The variables that our make was called with are not for the kernel's.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
+
 mkdir -p "$logs" "$cache/lock" "$results"
 
 die() {

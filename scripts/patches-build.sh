@@ -11,9 +11,9 @@ export PCI_LIVEUPDATE_WORK=$cache/patches
 # Building any folder builds the Rust crates of the kernel first.
 targets=(drivers/pci/ kernel/liveupdate/ samples/rust/)
 
-mapfile -t patches < <(cd "$top" && printf '%s\n' patches/7.3/*.patch)
-for ((n = 0; n <= ${#patches[@]}; n++)); do
-	patch=$([[ $n == 0 ]] && echo 'new files' || basename "${patches[n - 1]}")
+series=('the new files' "$top"/patches/7.3/*.patch)
+for n in "${!series[@]}"; do
+	patch=${series[n]##*/}
 	for config in base off; do
 		PCI_LIVEUPDATE_PATCHES=$n "$top/scripts/kernel.sh" "$config" "${targets[@]}" ||
 			die "$patch: does not build with $config.config"

@@ -34,12 +34,14 @@ impl<T: MiscDevice> MiscDeviceRegistration<T> {
         // SAFETY: The name is copied. The operations live as long as the module, on which the file
         // holds a reference. They find what they expect: `private` is what a `T::open()` returned.
         let file = from_err_ptr(unsafe {
-            bindings::anon_inode_getfile(
+            bindings::anon_inode_getfile_fmode(
                 name.as_char_ptr(),
                 MiscdeviceVTable::<T>::build(),
                 private,
                 // CAST: The flags are bits, of which the sign bit is none.
                 flags as c_int,
+                // What a file has that was opened through a node.
+                bindings::FMODE_PREAD | bindings::FMODE_PWRITE,
             )
         })
         .inspect_err(|_| {

@@ -42,7 +42,7 @@ use kernel::{
         self,
         Core, //
     },
-    driver,
+    driver, fmt,
     fs::{
         file::flags,
         File,
@@ -67,7 +67,10 @@ use kernel::{
     },
     new_mutex, pci,
     prelude::*,
-    str::CString,
+    str::{
+        BStr,
+        CString, //
+    },
     sync::{
         aref::ARef,
         global_lock,
@@ -98,6 +101,14 @@ impl Name {
 
         start.copy_from_slice(name);
         Ok(Self(padded))
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.0.split(|byte| *byte == 0).next().unwrap_or(&self.0);
+
+        BStr::from_bytes(name).fmt(f)
     }
 }
 
@@ -323,7 +334,14 @@ impl Handler for Files {
 
     fn retrieve(handle: kho::Handle) -> Result<ARef<File>> {
         let state = kho::Restored::<State>::take(handle)?;
-        let dev = TABLE.lock().bound(&state.name).ok_or(ENODEV)?;
+        let bound = TABLE.lock().bound(&state.name);
+        let dev = bound.ok_or_else(|| {
+            pr_err!(
+                "{} has to be bound before its file is retrieved\n",
+                state.name
+            );
+            ENODEV
+        })?;
 
         dev.restore(&state)?;
 

@@ -288,8 +288,10 @@ def sources(root: Path) -> list[str]:
     found = []
     for folder, below, names in os.walk(root):
         below[:] = [name for name in below if name != STATE]
+        # A link to a folder is listed among the folders, but it is not walked.
+        links = [name for name in below if os.path.islink(os.path.join(folder, name))]
         at = Path(folder).relative_to(root)
-        found += [(at / name).as_posix() for name in names]
+        found += [(at / name).as_posix() for name in names + links]
     return found
 
 

@@ -38,7 +38,7 @@ install_packages() {
 	local command=(apt-get install -y --no-install-recommends "${missing[@]}")
 	if ((EUID)); then
 		sudo -n true 2>/dev/null ||
-			die "packages are missing and sudo asks for a password; run: sudo ${command[*]}"
+			die "packages are missing and sudo wants a password; run as root: ${command[*]}"
 		as_root=(sudo -n)
 	fi
 	echo "packages: ${missing[*]}"
@@ -46,14 +46,18 @@ install_packages() {
 	step packages "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "${command[@]}"
 }
 
-# An apt that shares nothing with the machine's but the keyring: own sources,
-# own lists, own downloads. It fetches as the user who calls it.
+# An apt that shares next to nothing with the machine's: own sources, own lists,
+# own downloads. It fetches as the user who calls it.
 private_apt_conf() {
 	local apt=$cache/apt
 	mkdir -p "$apt/lists/partial" "$apt/archives/partial"
 	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
 		"http://deb.debian.org/debian trixie-backports main" >"$apt/sources.list"
-	cat >"$apt/apt.conf" <<-CONF
+	# Of the machine's configuration only the way out (proxies), no hooks.
+	apt-config dump | sed -n '/^Acquire::https\?::/p' >"$apt/apt.conf"
+	cat >>"$apt/apt.conf" <<-CONF
+		Dir::Etc::main "/dev/null";
+		Dir::Etc::parts "/dev/null";
 		Dir::Etc::sourcelist "$apt/sources.list";
 		Dir::Etc::sourceparts "/dev/null";
 		Dir::State::lists "$apt/lists";

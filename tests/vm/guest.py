@@ -154,6 +154,10 @@ class Guest:
         """The functions that the kernel before preserved, by BDF."""
         return liveupdate.entries(self.text(f"{liveupdate.DEBUGFS}/incoming"))
 
+    def stats(self) -> dict[str, int]:
+        """What the core counted since it was booted."""
+        return liveupdate.counters(self.text(f"{liveupdate.DEBUGFS}/stats"))
+
     # PCI
 
     def pci(self, device: str) -> Pci:

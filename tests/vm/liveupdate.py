@@ -9,7 +9,7 @@ from .errors import Failure
 DEBUGFS = "/sys/kernel/debug/pci_liveupdate"
 
 _LINE = re.compile(
-    r"(?P<bdf>[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])\s+(?P<kind>endpoint|bridge)"
+    r"(?P<bdf>[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])\s+(?P<kind>endpoint|bridge|unknown)"
     r"\s+(?P<count>\d+)(?:\s+(?P<state>\S.*))?"
 )
 
@@ -19,7 +19,7 @@ class Entry:
     """A line of `outgoing` or `incoming`."""
 
     kind: str
-    """`endpoint` or `bridge`."""
+    """`endpoint` or `bridge`; `unknown` if the function never showed up."""
     count: int
     """Of preserved functions at or below this one."""
     state: str
@@ -37,3 +37,9 @@ def entries(text: str) -> dict[str, Entry]:
         state = match["state"] or ""
         found[match["bdf"]] = Entry(match["kind"], int(match["count"]), state)
     return found
+
+
+def counters(text: str) -> dict[str, int]:
+    """The lines of `stats`."""
+    pairs = (line.split() for line in text.splitlines())
+    return {name: int(count) for name, count in pairs}

@@ -5,6 +5,7 @@ Each story here is broken in one way and must come out red, for the right reason
 A bench that lets one of them pass proves nothing with its green.
 """
 
+import errno
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -198,6 +199,15 @@ def _hops(vm: Vm) -> None:
         check.equal("proved", vm.live_updates, number)
 
 
+def _dead_end(vm: Vm) -> None:
+    """A jump that must end in a panic, and one that is refused and leaves the kernel alive."""
+    guest = vm.boot()
+    with check.refused(errno.EINVAL):
+        guest.request("kernel.kexec")
+    check.true("the kernel goes on", guest.text("/proc/uptime"))
+    vm.jump_into_panic("No working init found", "rdinit=/none")
+
+
 def _raced(vm: Vm) -> None:
     """Threads repeat requests, results flow from step to step, errors are counted."""
     guest = vm.boot()
@@ -212,11 +222,17 @@ def _raced(vm: Vm) -> None:
 
 _HOT = Machine(devices=[root_port("rp0", "4"), root_port("rp1", "5"), endpoint("ep0", "rp0")])
 
+_PANIC = [
+    Expected(r"Kernel panic - not syncing: No working init found"),
+    Expected(r"Call Trace:", None),
+]
+
 _GREEN = [
     probe.scenario("memfd"),
     Scenario("devices", str(_plugged.__doc__), _HOT, _plugged),
     Scenario("stop-at-jump", str(_stopped.__doc__), Machine(), _stopped),
     Scenario("cancelled", str(_cancelled.__doc__), Machine(), _cancelled),
+    Scenario("dead-end", str(_dead_end.__doc__), Machine(), _dead_end, _PANIC),
     Scenario("three-hops", str(_hops.__doc__), Machine(), _hops),
     Scenario("threads", str(_raced.__doc__), Machine(cpus=2), _raced),
 ]

@@ -146,11 +146,11 @@ class Vm:
         )
         self._kernel = chosen
 
-    def _leave(self, at_jump: Callable[[], None] | None) -> int:
+    def _leave(self, kernel: str, at_jump: Callable[[], None] | None) -> int:
         """Lets the running kernel go; `at_jump` is called when all but its last page is turned."""
         if at_jump is None:
             return self.guest.leave().send("kernel.kexec")
-        address = gdb.symbol(paths.system_map(self._left), LAST_FUNCTION)
+        address = gdb.symbol(paths.system_map(kernel), LAST_FUNCTION)
         self.qmp.hmp("gdbserver unix:gdb.sock,server=on,wait=off")
         debugger = gdb.Gdb(self.directory / "gdb.sock", self.limits.request)
         try:
@@ -178,15 +178,14 @@ class Vm:
         A kernel that refuses the jump raises its GuestError, and goes on running.
         """
         self.step(f"jump{f' with {arguments}' if arguments else ''}")
-        self._left = self._kernel
+        guest, left = self.guest, self._kernel
         self.load(arguments, kernel)
-        guest = self.guest
-        number = self._leave(at_jump)
+        number = self._leave(left, at_jump)
         try:
             hello = self._port.hello(self.limits.boot, number)
         except GuestError:
             guest.stay(self._port)
-            self._kernel = self._left
+            self._kernel = left
             raise
         if hello.boot_id == guest.hello.boot_id:
             raise Failure("the agent started anew in the same kernel")
@@ -225,10 +224,10 @@ class Vm:
     ) -> None:
         """A jump into a kernel that must panic with these words. It ends the machine."""
         self.step(f"jump into a kernel that must panic: {pattern}")
-        self._left = self._kernel
+        left = self._kernel
         self.load(arguments, kernel)
         kernels = len(self.console.kernels())
-        self._leave(at_jump)
+        self._leave(left, at_jump)
         self._guest = None
         self._qemu.wait(self.limits.boot)
         found = self.console.kernels()

@@ -6,7 +6,7 @@
 //! space drives it: it hands open files to LUO one by one, and gets them back from the next kernel.
 //! The code behind a file does the work, in callbacks that LUO calls at fixed points:
 //!
-//! - [`file`]: what happens to one file. A driver that has files to preserve implements
+//! - [`file`](mod@file): what happens to one file. A driver that has files to preserve implements
 //!   [`file::Handler`].
 //! - [`flb`]: state that files share. It is preserved with the first file that depends on it and
 //!   goes away with the last one (File-Lifecycle-Bound). A subsystem implements [`flb::Flb`].

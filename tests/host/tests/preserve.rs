@@ -205,3 +205,23 @@ fn the_same_function_of_two_segments_is_two_functions() {
     assert_eq!(core.unpreserve(&below(DISK, [])), Ok(()));
     assert!(core.contains(other.key) && !core.contains(DISK.key));
 }
+
+#[test]
+fn a_refusal_says_the_reason() {
+    let refusals = [
+        (Refused::Busy, "it is preserved already"),
+        (Refused::Full, "the array for the next kernel is full"),
+        (
+            Refused::Overflow(ROOT.key),
+            "0000:00:01.0 is on the path of 65535 others",
+        ),
+        (
+            Refused::Index(NoMemory),
+            "there is no memory to remember it in",
+        ),
+    ];
+
+    for (refused, reason) in refusals {
+        assert_eq!(refused.to_string(), reason);
+    }
+}

@@ -76,10 +76,12 @@ step() {
 	show_progress "$label" "$log" "$step_group"
 	wait "$step_group" || status=$?
 	trap - INT TERM HUP
-	if ((status)); then
-		tail -n 20 "$log"
-		die "$label failed, see $log"
-	fi
+	((status == 0)) || { show_errors "$log"; die "$label failed, see $log"; }
+}
+
+# What compilers call an error, else the end of the log.
+show_errors() {
+	grep -m 3 -A 8 -E '(^|[ :])error(\[E[0-9]+\])?:' "$1" || tail -n 20 "$1"
 }
 
 # On a terminal one line that changes, elsewhere a line every 30 seconds. The

@@ -69,7 +69,7 @@ def _kunit(options: argparse.Namespace) -> int:
 def _selftest(options: argparse.Namespace) -> int:
     build_agent()
     accelerator = _accel(options.config)
-    ktap = report.Ktap(len(selftest.stories()) + 1)
+    ktap = report.Ktap(selftest.ON_HOST + len(selftest.stories()))
     results = selftest.run(options.config, accelerator, options.jobs, ktap.result)
     report.save(f"vm-selftest-{options.config}", results)
     return report.verdict(results)

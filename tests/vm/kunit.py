@@ -71,6 +71,13 @@ def _cases(group: dict[str, Any], prefix: str = "") -> list[Result]:
     return found
 
 
+def judge(suites: dict[str, list[str]], directory: Path, config: str) -> list[Result]:
+    """A result for each test of these suites."""
+    document = directory / "results.ktap"
+    document.write_text(_document(suites), encoding="utf-8")
+    return _cases(_parse(document, config))
+
+
 def run(config: str, accel: Sequence[str], wanted: str = "*") -> list[Result]:
     """All suites of a kernel (or those whose name fits), and the boot they ran in."""
     suites: dict[str, list[str]] = {}
@@ -86,9 +93,7 @@ def run(config: str, accel: Sequence[str], wanted: str = "*") -> list[Result]:
     boot = run_one(Scenario("kunit", sentence, Machine(), story), config, accel)
     if not suites or boot.directory is None:
         return [boot]
-    document = boot.directory / "results.ktap"
-    document.write_text(_document(suites), encoding="utf-8")
-    results = _cases(_parse(document, config))
+    results = judge(suites, boot.directory, config)
     if not results:
         boot.problems.append("KUnit suites without a single test")
     return [*results, boot]

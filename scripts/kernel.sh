@@ -42,7 +42,7 @@ prepare_tree() {
 # What the configuration follows from; nothing else makes it anew.
 config_inputs() {
 	cat "${merge[@]}" "$0"
-	grep Kconfig "$tree/.pci-liveupdate/written.json" || true
+	grep -A 1 Kconfig "$tree/.pci-liveupdate/written.json" 2>/dev/null || true
 	make -s -C "$tree" kernelversion
 }
 

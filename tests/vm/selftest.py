@@ -67,7 +67,8 @@ def _scanner() -> None:
     check.empty("an expected warning", scan(warning, [Expected("do_pci_disable_device")]))
     check.true("twice is once too often", scan(warning * 2, [Expected("do_pci_disable_device")]))
     check.true("not at all is too rare", scan([], [Expected("do_pci_disable_device")]))
-    for nothing in ({}, {"warning": ""}):
+    without: list[dict[str, str]] = [{}, {"warning": ""}]
+    for nothing in without:
         try:
             scan([], patterns=nothing)
         except SetupError:

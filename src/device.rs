@@ -12,15 +12,21 @@ use crate::{
 };
 use core::{
     iter,
-    ptr, //
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
 use kernel::{
     bindings,
     pci,
     prelude::*,
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        }, //
     }, //
 };
 
@@ -181,6 +187,19 @@ impl DeviceExt for pci::Device {
 pub(crate) fn is_jumping() -> bool {
     // SAFETY: Always safe to call.
     unsafe { bindings::pci_liveupdate_jumping() }
+}
+
+/// The device of that name, if there is one.
+pub(crate) fn find(key: Key) -> Option<ARef<pci::Device>> {
+    let [bus, devfn] = key.bdf().to_be_bytes();
+
+    // CAST: segments are `int` in C.
+    let domain = key.domain() as c_int;
+    // SAFETY: Always safe to call.
+    let dev = unsafe { bindings::pci_get_domain_bus_and_slot(domain, bus.into(), devfn.into()) };
+
+    // SAFETY: The call above took a reference for us. `pci::Device` is a transparent wrapper.
+    NonNull::new(dev.cast()).map(|dev| unsafe { ARef::from_raw(dev) })
 }
 
 /// How many functions there are.

@@ -13,9 +13,15 @@
 use crate::{
     abi::{
         self,
+        Key,
         Ser, //
     },
-    device::nr_functions,
+    device::{
+        find,
+        nr_functions,
+        DeviceExt,
+        Flag, //
+    },
     logic::{
         size_for,
         DecodeError, //
@@ -55,8 +61,11 @@ impl flb::Flb for PciFlb {
     type Incoming = ();
 
     fn preserve() -> Result<(u64, ())> {
-        let size = size_for(nr_functions()).ok_or(E2BIG)?;
-        let ser = kho::Preserved::<Ser>::zeroed(size)?;
+        let nr = nr_functions();
+        let ser = size_for(nr)
+            .ok_or(E2BIG)
+            .and_then(kho::Preserved::<Ser>::zeroed)
+            .inspect_err(|_| pr_err!("KHO has no memory for an array of {nr} functions\n"))?;
         let handle = ser.handle();
         let outgoing = Out::new(ser, XIndex::new()?);
 
@@ -68,10 +77,9 @@ impl flb::Flb for PciFlb {
         let gone = STATE.lock().outgoing.take();
 
         for (dev, _) in gone.iter().flat_map(Out::iter) {
-            pr_warn!(
-                "{} was still preserved with the last file gone\n",
-                dev.key()
-            );
+            let key = dev.key();
+            pr_warn!("{key} was still preserved with the last file gone\n");
+            forget(key, Flag::Outgoing);
         }
     }
 
@@ -83,7 +91,10 @@ impl flb::Flb for PciFlb {
                 pr_err!("refused: {corrupt}\n");
                 EINVAL
             }
-            DecodeError::Index(error) => error,
+            DecodeError::Index(error) => {
+                pr_err!("refused: no memory to index it\n");
+                error
+            }
         })?;
 
         STATE.lock().incoming = Some(incoming);
@@ -94,18 +105,21 @@ impl flb::Flb for PciFlb {
     fn finish((): ()) {
         set_handover(Handover::Nothing);
         let gone = STATE.lock().incoming.take();
+        let entries = gone.iter().flat_map(In::iter);
 
-        for (dev, _) in gone
-            .iter()
-            .flat_map(In::iter)
-            .filter(|(dev, _)| dev.is_used())
-        {
+        for (dev, _) in entries.filter(|(dev, _)| dev.is_used()) {
+            let key = dev.key();
+            pr_warn!("{key} was not finished by any driver; it is not kept any longer\n");
             stats::count(Event::Leftover);
-            pr_warn!(
-                "{} was not finished by any driver; it is not kept any longer\n",
-                dev.key()
-            );
+            forget(key, Flag::Incoming);
         }
+    }
+}
+
+/// Takes `flag` from a function whose driver did not.
+fn forget(key: Key, flag: Flag) {
+    if let Some(dev) = find(key) {
+        dev.note(flag, false);
     }
 }
 

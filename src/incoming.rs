@@ -61,7 +61,13 @@ pub(crate) fn finish(dev: &pci::Device) {
 
 /// Forgets a device that is being destroyed. Its entry waits for it to come back.
 pub(crate) fn cleanup(dev: &pci::Device) {
+    if !dev.has(Flag::Incoming) {
+        return;
+    }
     dev.note(Flag::Incoming, false);
+    if let Some(incoming) = STATE.lock().incoming.as_mut() {
+        incoming.depart(dev.key());
+    }
 }
 
 /// Sums up what became of the devices that were handed over, once all are enumerated.

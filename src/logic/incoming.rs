@@ -111,6 +111,11 @@ where
         true
     }
 
+    /// Notes that the function `key` is gone. Its entry waits for it to come back.
+    pub fn depart(&mut self, key: Key) {
+        self.index.update(key, |arrival| arrival.found = false);
+    }
+
     /// Gives back one count of the device and of each bridge above it.
     ///
     /// Returns how many of the bridges had none to give: the previous kernel forgot them.

@@ -5,13 +5,20 @@ Preserve, jump, found as incoming, retrieve, finish, no longer incoming. Nothing
 happen to Bus Master of the two on the way, not even for a moment.
 """
 
-from vm import Machine, Pci, Vm, check, endpoint, root_port, sample
+from vm import Machine, Pci, Vm, check, endpoint, handover, root_port, sample
+from vm.liveupdate import Entry
 from vm.pci import BUS_NUMBERS, COMMAND, COMMAND_MASTER
 
 MACHINE = Machine(devices=[root_port("rp0", "4"), endpoint("ep0", "rp0")], leaks=True)
 
 TOKEN = 1
+PAGE_ENTRIES = 511
 CONTENT = b"written in the old kernel"
+
+
+def shown(entries: dict[str, Entry]) -> dict[str, tuple[str, int]]:
+    """What debugfs shows, without the state."""
+    return {bdf: (entry.kind, entry.count) for bdf, entry in entries.items()}
 
 
 def bus_master_on(path: list[Pci]) -> None:
@@ -35,17 +42,25 @@ def story(vm: Vm) -> None:
     session = old.create_session()
     sample.preserve(session, device, TOKEN, CONTENT)
     session.save({"device": device.bdf, "boot_id": old.hello.boot_id})
-    check.equal("outgoing", set(old.outgoing()), {port.bdf, device.bdf})
-    check.equal("kind of the port", old.outgoing()[port.bdf].kind, "bridge")
-    check.equal("kind of the device", old.outgoing()[device.bdf].kind, "endpoint")
-    check.equal("count of the port", old.outgoing()[port.bdf].count, 1)
+    outgoing = {port.bdf: ("bridge", 1), device.bdf: ("endpoint", 1)}
+    check.equal("outgoing", shown(old.outgoing()), outgoing)
 
+    handed: list[handover.PciArray | None] = []
+    luo = old.outgoing_luo()
     before = vm.trace.mark()
-    new = vm.live_update()
+    new = vm.live_update(at_jump=lambda: handed.append(handover.pci_array(vm.ram, luo)))
+
+    vm.step("one page was handed over, with an entry for each of the two")
+    [array] = handed
+    check.true("an array was handed over", array)
+    assert array
+    check.equal("entries", array.counts, {port.bdf: 1, device.bdf: 1})
+    check.equal("entries in use", array.nr_devices, 2)
+    check.equal("room", array.max_nr_devices, PAGE_ENTRIES)
     port, device = path = [new.pci(port.bdf), new.pci(device.bdf)]
 
     vm.step("the new kernel knows both, and has left them alone")
-    check.equal("incoming", set(new.incoming()), {port.bdf, device.bdf})
+    check.equal("incoming", shown(new.incoming()), outgoing)
     check.equal("bus numbers", port.bus_numbers, numbers)
     bus_master_on(path)
     for function in path:
@@ -61,7 +76,7 @@ def story(vm: Vm) -> None:
     check.equal("note", session.load(), {"device": device.bdf, "boot_id": old.hello.boot_id})
     fd = session.retrieve(TOKEN)
     check.equal("content", fd.read(0, sample.MAX_CONTENT), CONTENT)
-    check.equal("incoming until it is finished", set(new.incoming()), {port.bdf, device.bdf})
+    check.equal("incoming until it is finished", shown(new.incoming()), outgoing)
     session.finish()
     check.empty("incoming after finish", new.incoming())
     check.empty("outgoing of the new kernel", new.outgoing())

@@ -52,13 +52,23 @@ class Gdb:
                 raise GuestGone("the machine ended before the breakpoint")
             self._pending += chunk
 
+    def _answer(self, until: float) -> str:
+        """The next packet but for the news that the guest stopped because we came.
+
+        QEMU tells that (signal 2) at a time of its own choice.
+        """
+        while True:
+            answer = self._packet(until)
+            if not answer.startswith("T02"):
+                return answer
+
     def _send(self, body: str) -> None:
         data = body.encode()
         self._sock.sendall(b"$%s#%02x" % (data, sum(data) & 0xFF))
 
     def _command(self, body: str) -> None:
         self._send(body)
-        answer = self._packet(time.monotonic() + self._timeout)
+        answer = self._answer(time.monotonic() + self._timeout)
         if answer != "OK":
             raise Failure(f"QEMU's debugger port answers {answer!r} to {body!r}")
 
@@ -72,8 +82,8 @@ class Gdb:
 
     def wait(self, timeout: float) -> None:
         """Until it stands at a breakpoint."""
-        answer = self._packet(time.monotonic() + timeout)
-        if not answer.startswith(("T05", "S05")):
+        answer = self._answer(time.monotonic() + timeout)
+        if not answer.startswith("T05"):
             raise Failure(f"the guest stopped for another reason: {answer}")
 
     def leave(self, address: int) -> None:

@@ -114,6 +114,17 @@ fn what_never_arrived_is_listed_as_such() {
 }
 
 #[test]
+fn what_goes_away_unfinished_may_come_back() {
+    let mut core = core();
+
+    assert!(core.arrive(DISK));
+    core.depart(DISK.key);
+    assert!(core.iter().all(|(_, arrival)| !arrival.found));
+    assert_eq!(core.count(DISK.key), 1);
+    assert!(core.arrive(DISK));
+}
+
+#[test]
 fn two_used_entries_of_one_function_are_refused() {
     let block = handover().entry(510, 0, DISK.key.bdf(), 7);
     let error = Core::decode(block.folio(), Map::default()).err();

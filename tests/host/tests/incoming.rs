@@ -3,7 +3,10 @@
 //! Looking up and finishing what was handed over, against a model.
 
 use pci_liveupdate_host::{
-    abi::Key,
+    abi::{
+        DevSer,
+        Key, //
+    },
     block::Block,
     cases,
     folio::Folio,
@@ -38,14 +41,16 @@ type Core = Incoming<Folio, Map<Arrival>>;
 #[derive(Clone, Debug)]
 enum Step {
     Arrive(Index),
+    Depart(Index),
     Finish(Index),
 }
 
-/// What is left of each count, and what has been seen.
+/// What is left of each count, what is there, and what has ever been there.
 #[derive(Default)]
 struct Model {
     left: BTreeMap<Key, u16>,
     found: BTreeSet<Key>,
+    known: BTreeSet<Key>,
 }
 
 impl Model {
@@ -58,7 +63,12 @@ impl Model {
             return false;
         }
         self.found.insert(key);
+        self.known.insert(key);
         true
+    }
+
+    fn depart(&mut self, key: Key) {
+        self.found.remove(&key);
     }
 
     fn finish(&mut self, tree: &Tree, node: usize) -> Result<usize, NotIncoming> {
@@ -94,36 +104,23 @@ fn handover(tree: &Tree, counts: &[u16]) -> (Block, Model) {
 }
 
 fn compare(core: &Core, tree: &Tree, model: &Model) {
-    for function in tree.nodes().map(|node| tree.function(node)) {
-        assert_eq!(core.count(function.key), model.count(function.key));
-        assert_eq!(core.contains(function.key), model.count(function.key) > 0);
+    let entry = |(dev, arrival): (DevSer, Arrival)| {
+        let Arrival { found, bridge, .. } = arrival;
+        (dev.key(), (dev.refcount, found, bridge))
+    };
+    let listed: BTreeMap<_, _> = core.iter().map(entry).collect();
+    let nr_listed = core.iter().count();
+
+    assert_eq!(nr_listed, model.left.len(), "each is listed once");
+    for Function { key, bridge } in tree.nodes().map(|node| tree.function(node)) {
+        let (found, known) = (model.found.contains(&key), model.known.contains(&key));
+        let expected = model.left.get(&key).map(|&c| (c, found, bridge && known));
+
+        assert_eq!(listed.get(&key).copied(), expected, "the entry of {key}");
+        assert_eq!(core.count(key), model.count(key));
+        assert_eq!(core.contains(key), model.count(key) > 0);
     }
     assert_eq!(core.is_finished(), model.left.values().all(|&c| c == 0));
-
-    let listed: BTreeMap<_, _> = core
-        .iter()
-        .map(|(d, a)| (d.key(), (d.refcount, a)))
-        .collect();
-    assert_eq!(
-        core.iter().count(),
-        model.left.len(),
-        "nothing is listed twice"
-    );
-    for (key, count) in &model.left {
-        let (left, arrival) = listed[key];
-        let bridge = tree.nodes().any(|n| {
-            tree.function(n)
-                == Function {
-                    key: *key,
-                    bridge: true,
-                }
-        });
-        let found = model.found.contains(key);
-
-        assert_eq!(left, *count);
-        assert_eq!(arrival.found, found);
-        assert_eq!(arrival.bridge, bridge && found, "known once it is found");
-    }
 }
 
 proptest! {
@@ -135,6 +132,7 @@ proptest! {
         counts in vec(prop_oneof![0..4u16, Just(u16::MAX)], 12),
         steps in vec(prop_oneof![
             any::<Index>().prop_map(Step::Arrive),
+            any::<Index>().prop_map(Step::Depart),
             any::<Index>().prop_map(Step::Finish),
         ], 1..40),
     ) {
@@ -148,6 +146,11 @@ proptest! {
                 Step::Arrive(any) => {
                     let function = tree.function(node(any));
                     assert_eq!(core.arrive(function), model.arrive(function.key));
+                }
+                Step::Depart(any) => {
+                    let key = tree.function(node(any)).key;
+                    core.depart(key);
+                    model.depart(key);
                 }
                 Step::Finish(any) => {
                     let result = core.finish(&tree.path(node(any)));

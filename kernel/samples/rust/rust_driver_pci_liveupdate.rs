@@ -42,7 +42,8 @@ use kernel::{
         self,
         Core, //
     },
-    driver, fmt,
+    driver,
+    fmt,
     fs::{
         file::flags,
         File,
@@ -65,7 +66,8 @@ use kernel::{
         MiscDeviceRegistration,
         NamedRegistration, //
     },
-    new_mutex, pci,
+    new_mutex,
+    pci,
     prelude::*,
     str::{
         BStr,
@@ -76,7 +78,7 @@ use kernel::{
         global_lock,
         Arc,
         Mutex, //
-    },
+    }, //
 };
 use zerocopy_derive::{
     Immutable,
@@ -212,6 +214,16 @@ impl Table {
         self.bound.iter().find(|dev| dev.name == *name).cloned()
     }
 
+    /// Returns an error if the device was unbound since `dev` was opened, even if it is bound again:
+    /// whoever had it in the meantime may have changed it.
+    fn check_bound(&self, dev: &Arc<Endpoint>) -> Result {
+        if !self.bound.iter().any(|bound| Arc::ptr_eq(bound, dev)) {
+            dev_err!(dev.pdev, "lost its driver since the file was opened\n");
+            return Err(ENODEV);
+        }
+        Ok(())
+    }
+
     /// Returns what the file was opened for, if it is one of ours.
     fn opened_for(&self, file: &File) -> Option<Arc<Endpoint>> {
         let found = self.files.iter().find(|(addr, _)| *addr == address(file));
@@ -303,6 +315,8 @@ impl Handler for Files {
 
     fn preserve(file: &File) -> Result<(u64, Self::Outgoing)> {
         let dev = TABLE.lock().opened_for(file).ok_or(ENODEV)?;
+        TABLE.lock().check_bound(&dev)?;
+
         let mut state = kho::Preserved::<State>::zeroed(size_of::<State>())?;
 
         state.name = dev.name;
@@ -321,26 +335,16 @@ impl Handler for Files {
 
     fn freeze(_file: &File, preserved: &mut Preserved) -> Result {
         let dev = &preserved.dev;
-        let bound = TABLE.lock().bound(&dev.name);
 
-        // Whoever had the device since then may have changed it.
-        if !bound.is_some_and(|bound| Arc::ptr_eq(&bound, dev)) {
-            dev_err!(dev.pdev, "lost its driver after it was preserved\n");
-            return Err(ENODEV);
-        }
-
+        TABLE.lock().check_bound(dev)?;
         preserved.state.set_content(&dev.content.lock())
     }
 
     fn retrieve(handle: kho::Handle) -> Result<ARef<File>> {
         let state = kho::Restored::<State>::take(handle)?;
         let bound = TABLE.lock().bound(&state.name);
-        let dev = bound.ok_or_else(|| {
-            pr_err!(
-                "{} has to be bound before its file is retrieved\n",
-                state.name
-            );
-            ENODEV
+        let dev = bound.ok_or(ENODEV).inspect_err(|_| {
+            pr_err!("{} is not bound, its file is lost\n", state.name);
         })?;
 
         dev.restore(&state)?;

@@ -49,6 +49,9 @@ def command_line(config: str, scratch: str, leaks: bool, *more: str) -> str:
     chosen = profile(config)
     words = [
         "console=ttyS0 panic=-1 oops=panic nokaslr",
+        # On a busy host time passes while a virtual CPU waits for its turn:
+        # kernels must not conclude that their timers are broken.
+        "no_timer_check tsc=reliable",
         # A guest's own initramfs is what it boots the next kernel with.
         "retain_initrd",
         f"kho=on liveupdate=on kho_scratch={scratch}",

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tells stories, several side by side, and judges them."""
 
+import fcntl
 import shutil
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,17 +59,26 @@ def _tell(scenario: Scenario, vm: Vm, result: Result) -> None:
         result.problems.append(traceback.format_exc().strip())
 
 
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """An empty directory that no other run of this scenario takes away meanwhile."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with directory.with_name(f".{directory.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir()
+        yield
+
+
 def run_one(
     scenario: Scenario, config: str, accel: Sequence[str], narrate: Narrator | None = None
 ) -> Result:
     """One scenario from an empty directory to its verdict."""
     directory = paths.run_dir(config, scenario.name)
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
     result = Result(scenario.name, directory=directory)
-    started = time.monotonic()
 
-    with Vm(scenario.machine, config, directory, accel) as vm:
+    with _alone_in(directory), Vm(scenario.machine, config, directory, accel) as vm:
+        started = time.monotonic()
         if narrate:
             vm.narrate = narrate
         _tell(scenario, vm, result)
@@ -76,7 +87,7 @@ def run_one(
             result.problems += [f"console: {item}" for item in found]
         if result.problems:
             result.remains = vm.remains()
-    result.seconds = time.monotonic() - started
+        result.seconds = time.monotonic() - started
     return result
 
 

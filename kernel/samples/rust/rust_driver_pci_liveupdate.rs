@@ -214,8 +214,8 @@ impl Table {
         self.bound.iter().find(|dev| dev.name == *name).cloned()
     }
 
-    /// Returns an error if the device was unbound since `dev` was opened, even if it is bound again:
-    /// whoever had it in the meantime may have changed it.
+    /// Returns an error if the device was unbound since `dev` was opened, even if it is bound
+    /// again: whoever had it in the meantime may have changed it.
     fn check_bound(&self, dev: &Arc<Endpoint>) -> Result {
         if !self.bound.iter().any(|bound| Arc::ptr_eq(bound, dev)) {
             dev_err!(dev.pdev, "lost its driver since the file was opened\n");

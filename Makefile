@@ -18,7 +18,7 @@ The PCI Live Update core for Linux.
 
   make setup         prepare this machine (Debian bookworm): packages, kernel source, bindgen
   make test          everything below that gives a verdict; ends with "N passed, N failed"
-  make demo          watch one device survive a live update, step by step
+  make demo          watch a network card receive while the kernel is replaced; JSON=1 for machines
 
   make check         style, lints, host tests, unsafe budget; under a minute, no kernel build
   make kernel        build the kernel with the core, out of tree
@@ -66,8 +66,9 @@ vm: kernel agent
 vm-list:
 	@scripts/vm.sh list
 
-demo: CONFIG = base
-demo: kernel agent
+# With JSON=1, nothing but the document is on stdout.
+demo:
+	@$(MAKE) kernel agent CONFIG=base $(if $(JSON),>&2)
 	@scripts/vm.sh demo
 
 test: setup

@@ -20,8 +20,8 @@ packages=(
 	ca-certificates debian-archive-keyring git
 	# to build and check what runs on the host and in the guest
 	cargo-web rust-web-clippy rustfmt-web shellcheck python3 mypy jq
-	# to run it
-	qemu-system-x86
+	# to run it, and to draw what was seen
+	qemu-system-x86 python3-matplotlib
 )
 
 missing_packages() {

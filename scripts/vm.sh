@@ -15,7 +15,7 @@ list)
 	"$runner" list
 	;;
 demo)
-	"$runner" tell one-device || die "demo failed, see $cache/vm/base"
+	"$top/tests/demo/demo.py" || die "demo failed, see $cache/demo"
 	;;
 kunit)
 	"$runner" kunit --config "$config" || die "kunit $config failed, see $cache/vm/$config"

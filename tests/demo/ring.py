@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The receive ring of a card, looked at from the host while the card works in it.
+
+This needs nobody in the guest, so it also sees what the card does while there is no
+kernel at all. It is a second opinion: the layout is stated here anew, see
+kernel/samples/rust/e1000e_liveupdate/memory.rs.
+"""
+
+import threading
+import time
+from array import array
+from types import TracebackType
+
+from vm import Failure
+from vm.ram import GuestRam
+
+from .frames import SIZE, Stream
+
+COMPATIBLE = b"e1000e-liveupdate-v1"
+_PAGE = 4096
+_FOLIO = 1024 * _PAGE
+DESCRIPTORS = 60 * 256
+_BUFFERS = 63 * _PAGE
+_BUFFER = 256
+_CANARY = (0x7A6E_6F62_6F64_7921).to_bytes(8, "little") * (_PAGE // 8)
+_CANARIES = (1 * _PAGE, 62 * _PAGE, 1023 * _PAGE)
+
+# How often the watch looks, and how long a frame may be there in part.
+_PERIOD = 0.001
+_PATIENCE = 0.1
+
+
+class Ring:
+    """One ring."""
+
+    def __init__(self, ram: GuestRam, address: int) -> None:
+        self._ram = ram
+        self.address = address
+
+    @classmethod
+    def of(cls, ram: GuestRam, bdf: str) -> "Ring":
+        """The ring of a card, by what its record says."""
+        record = COMPATIBLE.ljust(32, b"\0") + bdf.encode().ljust(16, b"\0")
+        found = ram.find(record, align=_FOLIO)
+        if len(found) != 1:
+            raise Failure(f"{len(found)} rings of {bdf} in guest memory")
+        return cls(ram, found[0])
+
+    def frame(self, slot: int) -> bytes:
+        """What is in a buffer."""
+        return self._ram.read(self.address + _BUFFERS + slot * _BUFFER, SIZE)
+
+    def canaries_alive(self) -> bool:
+        """Whether the memory around descriptors and buffers is as it was."""
+        return all(self._ram.read(self.address + at, _PAGE) == _CANARY for at in _CANARIES)
+
+    def strays(self, stream: Stream) -> list[int]:
+        """Where frames lie that are in no buffer of this ring, in all of guest memory."""
+        begin = self.address + _BUFFERS
+        buffers = range(begin, begin + DESCRIPTORS * _BUFFER)
+        return [at for at in self._ram.find(stream.mark, align=1) if at not in buffers]
+
+
+class Watch:
+    """Notes each frame when it arrives, in a thread of its own.
+
+    Whether a buffer has a new frame follows from its number, not from the descriptor:
+    the driver gives those back as fast as it likes.
+    """
+
+    def __init__(self, ring: Ring, stream: Stream) -> None:
+        self._ring = ring
+        self._stream = stream
+        self._slot = 0
+        self._since = 0.0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.numbers = array("Q")
+        """Of the frames, in the order in which they arrived."""
+        self.times = array("d")
+        """When each of them did."""
+        self.damaged = 0
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end.set()
+        self._thread.join()
+
+    @property
+    def latest(self) -> int:
+        """The number of the last frame, -1 if there was none."""
+        return self.numbers[-1] if self.numbers else -1
+
+    def wait_for(self, number: int, timeout: float) -> bool:
+        """Whether a frame with that number, or a later one, arrives in time."""
+        until = time.monotonic() + timeout
+        while self.latest < number and time.monotonic() < until:
+            time.sleep(_PERIOD)
+        return self.latest >= number
+
+    def _run(self) -> None:
+        while not self._end.wait(_PERIOD):
+            now = time.monotonic()
+            while self._look(now):
+                self._slot = (self._slot + 1) % DESCRIPTORS
+                self._since = 0.0
+
+    def _look(self, now: float) -> bool:
+        """Whether the card is done with this buffer."""
+        data = self._ring.frame(self._slot)
+        number = self._stream.number(data)
+        if number is None or number <= self.latest:
+            return False
+        if self._stream.intact(data, number):
+            self.numbers.append(number)
+            self.times.append(now)
+            return True
+        # Either the card is writing it right now, or something is wrong with it.
+        self._since = self._since or now
+        if now - self._since < _PATIENCE:
+            return False
+        self.damaged += 1
+        return True

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One run: a machine, a card that receives, a jump, and what became of the frames."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from vm import Guest, Machine, Pci, Vm, endpoint, root_port, switch
+
+from .card import WITHOUT_DRIVER, Card
+from .traffic import Traffic, sustainable
+from .verdict import Run
+
+# Behind a root port and a switch: bridges that must let it through all the time.
+PATH = ("rp", "sw", "sw.0", "card")
+MACHINE = Machine(
+    devices=[
+        root_port("rp", "4"),
+        switch("sw", "rp", 1),
+        endpoint("card", "sw.0", "e1000e", netdev="cable"),
+    ],
+    cables=["cable"],
+)
+
+BEFORE = 2.0
+AFTER = 2.0
+TOKEN = 0xCA4D
+
+
+class Audience(Protocol):
+    """Whoever looks on."""
+
+    def topology(self, path: Sequence[Pci]) -> None:
+        """The machine is up, and this is the way to the card."""
+
+    def tell(self, text: str) -> None:
+        """Something happens."""
+
+    def stage(self, name: str, traffic: Traffic) -> None:
+        """Something lasts from now on."""
+
+
+class Recorder:
+    """A run in the making."""
+
+    def __init__(self, vm: Vm, run: Run, audience: Audience) -> None:
+        self.vm = vm
+        self.run = run
+        self.audience = audience
+
+    def record(self) -> None:
+        """The whole story."""
+        old = self.vm.boot()
+        path = [old.pci(name) for name in PATH]
+        self.audience.topology(path)
+        card = Card.open(old, path[-1])
+        self.run.capacity = card.statistics().capacity
+        rate = sustainable(old.hello.uptime)
+        with Traffic(self.vm, "cable", path[-1], rate) as traffic:
+            begin = traffic.sender.began
+            self.audience.tell("frames arrive, from now on they count")
+            self.audience.stage("the first kernel runs", traffic)
+            self._before(card, traffic)
+            self.run.jump = time.monotonic() - begin
+            new = self.vm.live_update("" if self.run.preserved else WITHOUT_DRIVER)
+            self.run.up = time.monotonic() - begin
+            self.run.uptime = new.hello.uptime
+            self.audience.tell(f"the second kernel is up, {new.hello.uptime:.1f} s old")
+            self.audience.stage("the second kernel runs", traffic)
+            if self.run.preserved:
+                self._take_over(new, new.pci(path[-1].bdf), traffic)
+            else:
+                self._look_only(new.pci(path[-1].bdf), traffic)
+            self._close_books(traffic)
+
+    def _before(self, card: Card, traffic: Traffic) -> None:
+        time.sleep(BEFORE)
+        traffic.note(card.take(traffic.stream))
+        if self.run.preserved:
+            session = card.guest.create_session()
+            session.preserve(card.fd, TOKEN)
+            kinds = [entry.kind for entry in card.guest.outgoing().values()]
+            self.run.check("the card is preserved", kinds.count("endpoint") == 1)
+            self.run.check("its bridges are preserved", kinds.count("bridge") == len(PATH) - 1)
+            self.audience.tell(
+                f"preserved: the card with its ring, and {kinds.count('bridge')} bridges above it"
+            )
+        self.audience.tell("JUMP: the first kernel is told to start the second one")
+        self.audience.stage("between the kernels", traffic)
+
+    def _take_over(self, new: Guest, function: Pci, traffic: Traffic) -> None:
+        run = self.run
+        run.check("Bus Master of the card was kept", function.bus_master)
+        session = new.retrieve_session()
+        card = Card.retrieve(session, TOKEN)
+        run.facts["waiting_when_taken_over"] = waiting = self._healthy(card)
+        self.audience.tell(f"its driver takes the ring over, {waiting:,} frames are waiting")
+        traffic.note(card.take(traffic.stream))
+        time.sleep(AFTER / 2)
+        session.finish()
+        self.audience.tell("finished: the card is one like any other again")
+        time.sleep(AFTER / 2)
+        self._healthy(card)
+        traffic.stop()
+        traffic.note(card.take(traffic.stream))
+        run.check("the canaries around the ring live", traffic.ring.canaries_alive())
+        run.problems += traffic.problems()
+
+    def _healthy(self, card: Card) -> int:
+        found = card.statistics()
+        # In a ring that was full, nobody would see what was lost.
+        self.run.check("the ring was not full", not found.full)
+        self.run.check("there is room in the ring", found.waiting < found.capacity)
+        self.run.check("the driver sees the canaries live", found.canaries == 1)
+        return found.waiting
+
+    def _look_only(self, function: Pci, traffic: Traffic) -> None:
+        """Before anything turns Bus Master on again, which would let in what waits outside."""
+        run = self.run
+        run.check("the card has no driver that could touch it", function.driver is None)
+        run.check("Bus Master of the card was cleared", not function.bus_master)
+        seen = traffic.received
+        time.sleep(AFTER / 2)
+        run.check("reception stays stopped", traffic.received == seen)
+        run.check("Bus Master of the card is still off", not function.bus_master)
+        self.audience.tell("the card cannot reach memory: its Bus Master bit is off")
+        traffic.sender.stop()
+
+    def _close_books(self, traffic: Traffic) -> None:
+        run = self.run
+        begin, first = traffic.sender.began, traffic.sender.first
+        run.sent = [at - begin for at in traffic.sender.times]
+        run.arrived = [
+            (at - begin, number - first)
+            for at, number in zip(traffic.watch.times, traffic.watch.numbers)
+            if number >= first
+        ]
+        before = run.parts()[0]
+        run.check("frames arrived before the jump", before.received > 0)
+        run.check("no frame was lost before the jump", before.lost == 0)
+        if not run.preserved:
+            run.check("frames were lost without preserving", run.lost > 0)
+
+
+def record(
+    preserve: bool, config: str, directory: Path, accel: Sequence[str], audience: Audience
+) -> Run:
+    """Makes a run."""
+    directory.mkdir(parents=True, exist_ok=True)
+    run = Run(preserve)
+    with Vm(MACHINE, config, directory, accel) as vm:
+        Recorder(vm, run, audience).record()
+        vm.finish()
+        run.problems += [f"console: {finding}" for finding in vm.console.findings(())]
+    return run

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Frames that flow into a card, and everybody who counts them."""
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+
+from vm import CheckFailed, Pci, Vm
+from vm.pci import COMMAND, COMMAND_MASTER
+from vm.trace import Mark
+
+from .card import Taken
+from .frames import Stream
+from .ring import DESCRIPTORS, Ring, Watch
+from .sender import Sender
+
+RATE = 1000
+# How long a card may have no link after its reset, and a frame may be on its way.
+_LINK = 30.0
+_UNDER_WAY = 5.0
+
+
+def sustainable(uptime: float) -> int:
+    """So many frames a second that the ring holds those of three boots.
+
+    `uptime` is how long one takes. It is the full rate, unless the machine is very slow.
+    """
+    return max(min(RATE, int(DESCRIPTORS / (3 * uptime))), 1)
+
+
+class Traffic:
+    """Begins when frames arrive at a card, and ends with `stop()`."""
+
+    def __init__(self, vm: Vm, cable: str, function: Pci, rate: int) -> None:
+        self.stream = Stream()
+        self.ring = Ring.of(vm.ram, function.bdf)
+        self.watch = Watch(self.ring, self.stream)
+        self.sender = Sender(vm.cables[cable], self.stream, rate)
+        self._taken: list[Taken] = []
+
+    def __enter__(self) -> "Traffic":
+        self.watch.__enter__()
+        self._first_frame()
+        self.sender.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.sender.stop()
+        self.watch.__exit__(kind, err, trace)
+
+    def _first_frame(self) -> None:
+        """What was sent before the first one that arrives does not count."""
+        until = time.monotonic() + _LINK
+        while not self.watch.wait_for(self.sender.attempt(), 0.02):
+            if time.monotonic() > until:
+                raise CheckFailed("the card receives nothing")
+
+    @property
+    def counted(self) -> range:
+        """The numbers of the frames that count."""
+        return range(self.sender.first, self.sender.first + self.sender.sent)
+
+    @property
+    def received(self) -> int:
+        """How many of them are in the ring, or were."""
+        tried = self.watch.numbers[: self.sender.first + 1]
+        return len(self.watch.numbers) - sum(number < self.sender.first for number in tried)
+
+    @property
+    def missing(self) -> int:
+        """How many did not come although later ones did."""
+        return max(self.watch.latest - self.sender.first + 1, 0) - self.received
+
+    def flow(self, frames: int) -> None:
+        """Returns when so many more have been received."""
+        wanted = max(self.watch.latest, self.sender.first) + frames
+        if not self.watch.wait_for(wanted, _UNDER_WAY + 10 * frames / self.sender.rate):
+            raise CheckFailed(f"reception stopped with frame {self.watch.latest}")
+
+    def stop(self) -> None:
+        """Stops sending, and waits for what is under way. It may never come."""
+        self.sender.stop()
+        self.watch.wait_for(self.counted[-1], _UNDER_WAY)
+
+    def note(self, taken: Taken) -> None:
+        """User space has taken these from the file of the card."""
+        self._taken.append(taken)
+
+    def problems(self) -> list[str]:
+        """What is wrong with what was received, by the host and by user space of the guest."""
+        numbers = [n for taken in self._taken for run in taken.runs for n in run]
+        read = [n for n in numbers if n in self.counted]
+        damaged = self.watch.damaged + sum(taken.damaged for taken in self._taken)
+        found = []
+        if self.received != len(self.counted):
+            found.append(f"{len(self.counted) - self.received} of {len(self.counted)} frames lost")
+        if damaged:
+            found.append(f"{damaged} frames damaged")
+        if read != list(self.counted):
+            found.append(f"user space read {len(read)} frames, or not in order")
+        return found
+
+
+def masters_cleared(vm: Vm, path: Sequence[Pci], since: Mark) -> list[str]:
+    """The writes that took Bus Master from a function, not even for long."""
+    return [
+        str(write)
+        for function in path
+        for write in vm.trace.writes(function.bdf, COMMAND, since=since)
+        if not write.value & COMMAND_MASTER
+    ]

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A preserved card receives through two jumps in a row, from the first kernel to the third.
+
+The second kernel takes the ring over and hands it on where it is: the card cannot be told
+of another one without losing frames.
+"""
+
+from demo.card import Card
+from demo.run import MACHINE as MACHINE
+from demo.run import PATH
+from demo.traffic import Traffic, masters_cleared, sustainable
+from vm import Vm, check
+
+TOKEN = 1
+ENOUGH = 200
+JUMPS = 2
+
+
+def story(vm: Vm) -> None:
+    guest = vm.boot()
+    path = [guest.pci(name) for name in PATH]
+    card = Card.open(guest, path[-1])
+    rate = sustainable(guest.hello.uptime)
+
+    with Traffic(vm, "cable", path[-1], rate) as traffic:
+        before = vm.trace.mark()
+        for jump in range(1, JUMPS + 1):
+            traffic.flow(ENOUGH)
+            vm.step(f"jump {jump} of {JUMPS}: the file of the card is preserved")
+            guest.create_session().preserve(card.fd, TOKEN)
+            guest = vm.live_update()
+            session = guest.retrieve_session()
+            card = Card.retrieve(session, TOKEN)
+            check.equal("the ring is full", card.statistics().full, 0)
+            traffic.note(card.take(traffic.stream))
+            session.finish()
+            session.close()
+            check.empty("incoming", guest.incoming())
+        traffic.flow(ENOUGH)
+        traffic.stop()
+        traffic.note(card.take(traffic.stream))
+        check.empty("what is wrong with the frames", traffic.problems())
+        check.empty("writes that clear Bus Master", masters_cleared(vm, path, before))
+        check.equal("canaries around the ring, says the driver", card.statistics().canaries, 1)

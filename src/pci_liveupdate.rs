@@ -3,15 +3,15 @@
 //! PCI Live Update: the core that lets PCI devices run on while the kernel is replaced by kexec.
 //!
 //! ```text
-//!              C: PCI core, drivers, initcalls                     LUO
-//!                            │                                      │
-//!                         door.rs                                flb.rs
-//!                   ┌────────┴─────────┐                    ┌───────┴───────┐
-//!              outgoing.rs        incoming.rs               │  previous.rs ── refusal.rs
-//!                   └────────┬─────────┘                    │               │
-//!                         state.rs ─────────────────────────┴───────────────┘
-//!                            │
-//!               logic/ over abi/, xindex.rs, kernel::kho
+//!          C: PCI core, drivers, initcalls                  LUO
+//!                        |                                   |
+//!                     door.rs                             flb.rs
+//!                +-------+-------+                   +-------+-------+
+//!           outgoing.rs     incoming.rs              |          previous.rs
+//!                +-------+-------+                   |               |
+//!                     state.rs ----------------------+           refusal.rs
+//!                        |
+//!           logic/ over abi/, xindex.rs, kernel::kho
 //! ```
 //!
 //! [`abi`] is what both kernels agree on, [`logic`] what is counted and decided; neither knows that

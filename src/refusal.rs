@@ -56,7 +56,7 @@ fn stop() -> ! {
     // SAFETY: The format has no conversions, so that no argument is read.
     unsafe {
         bindings::panic(
-            c"PCI Live Update: unknown devices may be doing DMA (see pci_liveupdate= for other choices)"
+            c"PCI Live Update: unknown devices may be doing DMA (see pci_liveupdate=)"
                 .as_char_ptr(),
         )
     }

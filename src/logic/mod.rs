@@ -3,9 +3,9 @@
 //! What the core decides and counts, without knowing that it runs in a kernel.
 //!
 //! ```text
-//!   old kernel   Path ── Outgoing ── Ser            Ser ── Incoming ── Path   new kernel
-//!                           │                                  │
-//!                         Index                              Index
+//!   old kernel   Path -- Outgoing -- Ser        Ser -- Incoming -- Path   new kernel
+//!                            |                              |
+//!                          Index                          Index
 //! ```
 //!
 //! Everything here works on values that it is given: the memory that holds the array, an [`Index`]

@@ -36,8 +36,8 @@ PLACES = {
     "Kbuild": f"{HOME}/Kbuild",
     "Kconfig": f"{HOME}/Kconfig",
 }
-# Cargo is for the host, the kernel has Kbuild.
-NOT_FOR_THE_KERNEL = {"Cargo.toml", "Cargo.lock", "target", "__pycache__"}
+# Cargo and the golden blobs are for the host; the kernel has Kbuild.
+NOT_FOR_THE_KERNEL = {"Cargo.toml", "Cargo.lock", "golden", "target", "__pycache__"}
 LEFTOVERS = (".orig", ".rej", ".swp", "~")
 
 Contents = dict[str, bytes]

@@ -18,8 +18,8 @@ use crate::{
 /// know. So there are no references to this memory: it is read and written with the methods and
 /// macros of [`Io`](crate::io::Io), each of which makes one volatile access.
 ///
-/// Neither the memory nor the device notice when the value is dropped: the memory is free again, and
-/// the device must have stopped to use it before.
+/// The device does not notice when the value is dropped and the memory is free again. It must have
+/// stopped to use it before.
 ///
 /// # Examples
 ///

@@ -10,7 +10,7 @@
 What a scenario file needs is importable from here.
 """
 
-from . import check, handover, pci, sample
+from . import check, handover, liveupdate, pci, sample
 from .errors import CheckFailed, Failure, GuestError
 from .guest import Guest
 from .machine import Device, Machine, device, endpoint, root_port, switch
@@ -35,6 +35,7 @@ __all__ = [
     "device",
     "endpoint",
     "handover",
+    "liveupdate",
     "pci",
     "root_port",
     "sample",

@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the core shows of itself in debugfs."""
+"""What the core shows of itself in debugfs, and what it has to show."""
+
+from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .errors import Failure
+
+if TYPE_CHECKING:
+    from .pci import Pci
 
 DEBUGFS = "/sys/kernel/debug/pci_liveupdate"
 
@@ -43,3 +50,13 @@ def counters(text: str) -> dict[str, int]:
     """The lines of `stats`."""
     pairs = (line.split() for line in text.splitlines())
     return {name: int(count) for name, count in pairs}
+
+
+def counts(found: dict[str, Entry]) -> dict[str, int]:
+    """Nothing but the count of each function."""
+    return {bdf: entry.count for bdf, entry in found.items()}
+
+
+def due(*devices: Pci) -> dict[str, int]:
+    """The counts when exactly these are preserved: one for all that lies on their way up."""
+    return dict(Counter(item.bdf for function in devices for item in function.line))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import Failure
@@ -26,6 +27,8 @@ EXT_CAP_SRIOV = 0x10
 EXP_DEVCTL2 = 0x28
 EXP_DEVCTL2_ARI = 0x0020
 ACS_CTRL = 0x06
+
+_BDF = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
 class BusNumbers(NamedTuple):
@@ -100,6 +103,12 @@ class Pci:
         raise Failure(f"{self.bdf} has no extended capability {wanted:#x}")
 
     # Driver model
+
+    @property
+    def line(self) -> list[Pci]:
+        """The bridges above it, the topmost first, and the function itself."""
+        parts = self.guest.readlink(self.path).split("/")
+        return [Pci(self.guest, part) for part in parts if _BDF.fullmatch(part)]
 
     @property
     def present(self) -> bool:

@@ -61,10 +61,10 @@ def story(vm: Vm) -> None:
 
     vm.step("they are finished one after the other: the shared bridges stay for the last")
     near, far = sample.bind(new, near.bdf, far.bdf)
-    for token, (name, rest) in enumerate({"near": [far], "far": []}.items(), start=1):
+    for token, (name, rest) in enumerate((("near", due(far)), ("far", {})), start=1):
         session = new.retrieve_session(name)
         session.retrieve(token).close()
         session.finish()
-        check.equal("incoming", counts(new.incoming()), due(*rest))
+        check.equal("incoming", counts(new.incoming()), rest)
         session.close()
     check.empty("functions without Bus Master", [item for item in kept if not item.bus_master])

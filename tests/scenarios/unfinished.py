@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Drivers never finish some devices: with the last file they are named and forgotten.
+
+The file of a device without its driver cannot be retrieved, and the session is finished
+all the same. What was handed over with it must not stay behind for ever.
+"""
+
+from errno import ENODEV
+
+from vm import Guest, Machine, Pci, Vm, check, endpoint, handover, root_port, sample
+from vm.liveupdate import counts, due
+
+MACHINE = Machine(
+    devices=[
+        root_port("rp0", "4"),
+        endpoint("taken", "rp0", addr="0.0", multifunction="on"),
+        endpoint("left", "rp0", addr="0.1"),
+        root_port("rp1", "5"),
+        endpoint("alone", "rp1"),
+    ],
+    leaks=True,
+)
+
+# The sessions, and the tokens in them.
+BOTH, ONE = "both", "one"
+TAKEN, LEFT, ALONE = 1, 2, 3
+
+WARNING = 4
+HEADER = 8
+
+
+def not_named(new: Guest, leftovers: dict[str, int]) -> list[str]:
+    """Those that no warning mentions."""
+    log = "\n".join(new.log(WARNING))
+    return [bdf for bdf in leftovers if f"{bdf} was not finished" not in log]
+
+
+def like_any_other(function: Pci) -> None:
+    """It can be given to a driver, leave and come back, and nobody takes it for incoming."""
+    guest = function.guest
+    arrived = guest.stats()["arrived"]
+    check.true(f"{function} is bound", sample.bind(guest, function.bdf)[0].driver)
+    function.remove()
+    guest.rescan()
+    check.true(f"{function} is back", function.present)
+    check.equal("functions that arrived", guest.stats()["arrived"], arrived)
+    check.empty("incoming", guest.incoming())
+
+
+def story(vm: Vm) -> None:
+    old = vm.boot()
+    taken, left, alone = sample.bind(old, "taken", "left", "alone")
+    both, one = old.create_session(BOTH), old.create_session(ONE)
+    sample.preserve(both, taken, TAKEN)
+    sample.preserve(both, left, LEFT)
+    sample.preserve(one, alone, ALONE)
+    everything, leftovers = due(taken, left, alone), due(left, alone)
+    check.equal("outgoing", counts(old.outgoing()), everything)
+
+    handed: list[handover.PciArray | None] = []
+    luo = old.outgoing_luo()
+    # With this the host sees it when memory is freed.
+    new = vm.live_update(
+        "init_on_free=1", at_jump=lambda: handed.append(handover.pci_array(vm.ram, luo))
+    )
+    [array] = handed
+    check.true("an array was handed over", array)
+    assert array
+    header = vm.ram.read(array.address, HEADER)
+    check.equal("incoming", counts(new.incoming()), everything)
+
+    vm.step("one device of the first session has a driver, and is finished with it")
+    (taken,) = sample.bind(new, taken.bdf)
+    session = new.retrieve_session(BOTH)
+    session.retrieve(TAKEN).close()
+    with check.refused(ENODEV):
+        session.retrieve(LEFT)
+    session.finish()
+    check.equal("incoming", counts(new.incoming()), leftovers)
+    check.equal("functions never finished", new.stats()["never_finished"], 0)
+    check.equal("the array", vm.ram.read(array.address, HEADER), header)
+
+    vm.step("the last session ends: what is left is named, and the memory is freed")
+    session = new.retrieve_session(ONE)
+    with check.refused(ENODEV):
+        session.retrieve(ALONE)
+    session.finish()
+    check.empty("incoming", new.incoming())
+    check.empty("functions that no warning names", not_named(new, leftovers))
+    check.equal("functions never finished", new.stats()["never_finished"], len(leftovers))
+    check.true("the array is gone", vm.ram.read(array.address, HEADER) != header)
+
+    vm.step("they are functions like any other")
+    for bdf in (left.bdf, alone.bdf):
+        like_any_other(new.pci(bdf))
+    session = new.create_session(BOTH)
+    again = sample.bind(new, left.bdf, alone.bdf)
+    for token, function in enumerate(again):
+        sample.preserve(session, function, token)
+    check.equal("outgoing", counts(new.outgoing()), due(*again))

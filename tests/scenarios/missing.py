@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Preserved devices have vanished when the next kernel looks for them.
+
+The slot loses its power at the end of the old kernel, behind its back. The new kernel
+says what is missing, goes on with the rest, and does not wait for it for ever.
+"""
+
+from errno import ENODEV
+
+from vm import Machine, Pci, Vm, check, endpoint, root_port, sample, switch
+from vm.liveupdate import counts, due
+from vm.pci import CAP_EXP
+
+MACHINE = Machine(
+    devices=[
+        root_port("rp0", "4"),
+        switch("sw", "rp0", 1),
+        endpoint("lost", "sw.0"),
+        root_port("rp1", "5"),
+        endpoint("there", "rp1"),
+    ],
+    leaks=True,
+)
+
+LOST, THERE = 1, 2
+
+# Of the PCI Express capability: slot control, and what turns its lamp and its power off.
+SLOT_CONTROL = 0x18
+POWER_INDICATOR_OFF = 0x0300
+POWER_OFF = 0x0400
+
+WARNING = 4
+
+
+def power_off(port: Pci) -> None:
+    """Takes the power from the slot of a port, and what is in it out of the machine."""
+    register = port.capability(CAP_EXP) + SLOT_CONTROL
+    port.write(register, 2, port.read(register, 2) | POWER_INDICATOR_OFF | POWER_OFF)
+
+
+def story(vm: Vm) -> None:
+    # Without drivers for the services of ports, nobody hears of what happens in the slot.
+    old = vm.boot("pcie_ports=compat")
+    lost, there = sample.bind(old, "lost", "there")
+    port = old.pci("rp0")
+    session = old.create_session()
+    sample.preserve(session, lost, LOST)
+    sample.preserve(session, there, THERE)
+    everything = due(lost, there)
+    gone = [item.bdf for item in lost.line[1:]]
+
+    vm.step(f"the power of the slot goes off, and {', '.join(gone)} are gone")
+    power_off(port)
+    check.equal("vendor of the lost device", lost.read(0, 2), 0xFFFF)
+    check.equal("outgoing, as far as the old kernel knows", counts(old.outgoing()), everything)
+    new = vm.live_update()
+
+    vm.step("the new kernel knows what is missing, and has the rest")
+    incoming = new.incoming()
+    check.equal("incoming", counts(incoming), everything)
+    missing = {bdf for bdf, entry in incoming.items() if entry.state == "missing"}
+    check.equal("missing", missing, set(gone))
+    check.equal("kinds of the missing", {incoming[bdf].kind for bdf in gone}, {"unknown"})
+    check.equal("functions that arrived", new.stats()["arrived"], len(everything) - len(gone))
+    log = "\n".join(new.log(WARNING))
+    check.empty("missing without a warning", [bdf for bdf in gone if bdf not in log])
+
+    vm.step("the session can be finished: the missing ones are given up")
+    (there,) = sample.bind(new, there.bdf)
+    session = new.retrieve_session()
+    session.retrieve(THERE).close()
+    with check.refused(ENODEV):
+        session.retrieve(LOST)
+    session.finish()
+    check.empty("incoming", new.incoming())
+    # With them the port above, which was there but had nobody to finish it.
+    check.equal("functions never finished", new.stats()["never_finished"], len(gone) + 1)
+
+    vm.step("what comes into the slot later is a device like any other")
+    arrived = new.stats()["arrived"]
+    vm.plug(endpoint("late", "rp0"))
+    late = Pci(new, gone[0])
+    vm.wait_for("the new device", lambda: late.present)
+    check.true("it is bound", sample.bind(new, late.bdf)[0].driver)
+    check.equal("functions that arrived", new.stats()["arrived"], arrived)
+    check.empty("incoming", new.incoming())

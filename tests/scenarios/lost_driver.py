@@ -34,6 +34,17 @@ def story(vm: Vm) -> None:
     session.close()
     check.empty("outgoing", old.outgoing())
 
+    vm.step("nor is a file preserved that was opened at another time")
+    session = old.create_session()
+    fd = old.open(sample.node(device))
+    device.unbind()
+    sample.bind(old, "ep0")
+    with check.refused(ENODEV):
+        session.preserve(fd, TOKEN)
+    fd.close()
+    session.close()
+    check.empty("outgoing", old.outgoing())
+
     vm.step("it is preserved anew, and written to afterwards")
     session = old.create_session()
     fd = old.open(sample.node(device))

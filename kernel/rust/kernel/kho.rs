@@ -297,8 +297,8 @@ impl<T: ?Sized + FromBytes + IntoBytes + KnownLayout> Preserved<T> {
             unsafe { bindings::kho_unpreserve_free(mem) }
         })?;
 
-        // INVARIANT: `view` is of the folio that was just allocated and preserved, and the reference
-        // that comes with it is ours.
+        // INVARIANT: `view` is of the folio that was just allocated and preserved, and the
+        // reference that comes with it is ours.
         Ok(Self { view })
     }
 }
@@ -347,8 +347,8 @@ impl<T: ?Sized> DerefMut for Preserved<T> {
 
 impl<T: ?Sized> Drop for Preserved<T> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, the folio is preserved, with a reference that is ours; this
-        // is the only place that gives it back, and the view ends with `self`.
+        // SAFETY: By the type invariants, the folio is preserved, with a reference that is ours;
+        // this is the only place that gives it back, and the view ends with `self`.
         unsafe { bindings::kho_unpreserve_free(self.view.base()) }
     }
 }

@@ -12,13 +12,21 @@
 //! that finds entries in it, the [`Path`] of a device. Nothing here is a static, calls C or needs
 //! `unsafe`, so that the same files run under the host tests, as often and as broken as those like.
 
+mod buses;
 mod decide;
 mod incoming;
 mod index;
 mod outgoing;
 mod path;
 mod policy;
+mod status;
 
+pub use buses::{
+    usable,
+    Bridge,
+    Range,
+    Unusable, //
+};
 pub use decide::{
     may_preserve,
     Facts,
@@ -42,6 +50,10 @@ pub use path::{
     Path, //
 };
 pub use policy::Policy;
+pub use status::{
+    Status,
+    Suitor, //
+};
 
 use crate::abi::Ser;
 

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which bus numbers can stay: by tables, and with random bridges on one bus.
+
+use pci_liveupdate_host::logic::{
+    usable,
+    Bridge,
+    Range,
+    Unusable, //
+};
+use proptest::prelude::*;
+
+/// Bus 4, below which the numbers up to 20 may be used.
+const BUS: Range = range(4, 20);
+
+const fn range(first: u8, last: u8) -> Range {
+    Range { first, last }
+}
+
+/// A bridge that this kernel has not scanned, and that no device depends on.
+const fn new(first: u8, last: u8) -> Bridge {
+    Bridge {
+        behind: range(first, last),
+        known: None,
+        live: false,
+    }
+}
+
+const fn scanned(first: u8, last: u8) -> Bridge {
+    Bridge {
+        known: Some(range(first, last)),
+        ..new(first, last)
+    }
+}
+
+const fn live(first: u8, last: u8) -> Bridge {
+    Bridge {
+        live: true,
+        ..new(first, last)
+    }
+}
+
+fn alone(bridge: Bridge) -> Result<(), Unusable> {
+    usable(&bridge, BUS.first, BUS, [].into_iter())
+}
+
+fn beside(bridge: Bridge, other: Bridge) -> Result<(), Unusable> {
+    usable(&bridge, BUS.first, BUS, [other].into_iter())
+}
+
+#[test]
+fn all_numbers_of_the_bus_but_its_own_can_stay() {
+    assert_eq!(alone(new(5, 20)), Ok(()));
+    assert_eq!(alone(new(20, 20)), Ok(()));
+    assert_eq!(alone(live(5, 5)), Ok(()));
+}
+
+#[test]
+fn numbers_that_were_lost_or_never_there_cannot_stay() {
+    for lost in [new(0, 0), new(0, 9), new(4, 9), new(9, 8), new(255, 0)] {
+        assert_eq!(alone(lost), Err(Unusable::Invalid(lost.behind)));
+    }
+}
+
+#[test]
+fn a_bridge_that_says_it_is_elsewhere_is_invalid() {
+    for primary in (0..=255).filter(|primary| *primary != BUS.first) {
+        assert_eq!(
+            usable(&new(5, 5), primary, BUS, [].into_iter()),
+            Err(Unusable::Invalid(range(5, 5)))
+        );
+    }
+}
+
+#[test]
+fn the_bus_sets_the_end() {
+    assert_eq!(
+        alone(new(20, 21)),
+        Err(Unusable::Outside(range(20, 21), BUS))
+    );
+}
+
+#[test]
+fn a_bus_that_is_known_keeps_its_number_and_may_grow() {
+    let changed = Bridge {
+        behind: range(6, 8),
+        ..scanned(5, 8)
+    };
+    let grown = Bridge {
+        behind: range(5, 9),
+        ..scanned(5, 8)
+    };
+
+    assert_eq!(alone(scanned(5, 8)), Ok(()));
+    assert_eq!(
+        alone(changed),
+        Err(Unusable::Changed(range(6, 8), range(5, 8)))
+    );
+    assert_eq!(alone(grown), Ok(()));
+}
+
+#[test]
+fn what_is_known_is_not_taken_by_another() {
+    for other in [
+        scanned(9, 12),
+        scanned(12, 14),
+        scanned(10, 11),
+        scanned(5, 20),
+    ] {
+        assert_eq!(
+            beside(new(10, 12), other),
+            Err(Unusable::Taken(range(10, 12), other.behind))
+        );
+    }
+    assert_eq!(beside(new(10, 12), scanned(5, 9)), Ok(()));
+    assert_eq!(beside(new(10, 12), scanned(13, 20)), Ok(()));
+}
+
+#[test]
+fn a_live_bridge_is_waited_for_but_not_by_one_of_its_kind() {
+    assert_eq!(
+        beside(new(10, 12), live(12, 14)),
+        Err(Unusable::Taken(range(10, 12), range(12, 14)))
+    );
+    assert_eq!(beside(live(10, 12), new(12, 14)), Ok(()));
+    assert_eq!(beside(live(10, 12), live(12, 14)), Ok(()));
+}
+
+#[test]
+fn the_reason_names_both_sides() {
+    let refused = beside(new(10, 12), scanned(12, 14)).unwrap_err();
+
+    assert_eq!(
+        refused.to_string(),
+        "[bus 0a-0c] overlaps [bus 0c-0e] of another bridge"
+    );
+    assert_eq!(
+        alone(new(0, 0)).unwrap_err().to_string(),
+        "[bus 00-00] is invalid"
+    );
+}
+
+prop_compose! {
+    fn bridge()(first in 0u8..24, last in 0u8..24, live: bool) -> Bridge {
+        Bridge { live, ..new(first, last) }
+    }
+}
+
+/// Scans the bridges as a kernel does, and returns those that it went behind.
+fn scan(bridges: &mut [Bridge]) -> Vec<Bridge> {
+    let mut found = Vec::new();
+
+    for nr in 0..bridges.len() {
+        let others = (0..bridges.len()).filter(|other| *other != nr);
+        let others: Vec<_> = others.map(|other| bridges[other]).collect();
+        if usable(&bridges[nr], BUS.first, BUS, others.into_iter()).is_ok() {
+            bridges[nr].known = Some(bridges[nr].behind);
+            found.push(bridges[nr]);
+        }
+    }
+    found
+}
+
+proptest! {
+    #[test]
+    fn no_two_buses_get_the_same_number(mut bridges in prop::collection::vec(bridge(), 1..8)) {
+        let found = scan(&mut bridges);
+        let mut numbers: Vec<_> = found
+            .iter()
+            .flat_map(|bridge| bridge.behind.first..=bridge.behind.last)
+            .collect();
+        let all = numbers.len();
+
+        numbers.sort_unstable();
+        numbers.dedup();
+        prop_assert_eq!(numbers.len(), all);
+        prop_assert!(numbers.iter().all(|nr| (5..=20).contains(nr)));
+    }
+
+    #[test]
+    fn a_second_scan_says_the_same(mut bridges in prop::collection::vec(bridge(), 1..8)) {
+        let first: Vec<_> = scan(&mut bridges).iter().map(|bridge| bridge.behind).collect();
+        let second: Vec<_> = scan(&mut bridges).iter().map(|bridge| bridge.behind).collect();
+
+        prop_assert_eq!(first, second);
+    }
+
+    #[test]
+    fn no_live_bridge_is_lost_to_one_that_is_not(
+        mut bridges in prop::collection::vec(bridge(), 1..8),
+    ) {
+        let before = bridges.clone();
+        let found = scan(&mut bridges);
+        let mut only_live: Vec<_> = before.into_iter().filter(|bridge| bridge.live).collect();
+
+        prop_assert_eq!(
+            found.into_iter().filter(|bridge| bridge.live).collect::<Vec<_>>(),
+            scan(&mut only_live)
+        );
+    }
+}

@@ -7,7 +7,8 @@ use crate::{
     logic::{
         Facts,
         Function,
-        Path, //
+        Path,
+        Status, //
     },
 };
 use core::{
@@ -43,6 +44,12 @@ pub(crate) enum Flag {
     Outgoing,
     /// Its status is on its way to the next kernel.
     Frozen,
+    /// It keeps its bus numbers in the scan that is running.
+    Pinned,
+    /// Its ACS control bits were remembered.
+    Acs,
+    /// It was said that a driver was kept from it.
+    Unbound,
 }
 
 impl Flag {
@@ -51,6 +58,9 @@ impl Flag {
             Self::Incoming => bindings::PCI_DEV_LIVEUPDATE_INCOMING,
             Self::Outgoing => bindings::PCI_DEV_LIVEUPDATE_OUTGOING,
             Self::Frozen => bindings::PCI_DEV_LIVEUPDATE_FROZEN,
+            Self::Pinned => bindings::PCI_DEV_LIVEUPDATE_PINNED,
+            Self::Acs => bindings::PCI_DEV_LIVEUPDATE_ACS,
+            Self::Unbound => bindings::PCI_DEV_LIVEUPDATE_UNBOUND,
         }
     }
 }
@@ -74,6 +84,12 @@ pub(crate) trait DeviceExt {
 
     /// Whether its status is on its way to the next kernel.
     fn is_frozen(&self) -> bool;
+
+    /// Where it comes from and goes to.
+    fn status(&self) -> Status;
+
+    /// Whether user space has named its driver.
+    fn is_overridden(&self) -> bool;
 
     /// Whether `flag` is noted on it.
     fn has(&self, flag: Flag) -> bool;
@@ -130,6 +146,19 @@ impl DeviceExt for pci::Device {
         self.has(Flag::Frozen) || is_jumping()
     }
 
+    fn status(&self) -> Status {
+        Status {
+            incoming: self.has(Flag::Incoming),
+            outgoing: self.has(Flag::Outgoing),
+            jumping: is_jumping(),
+        }
+    }
+
+    fn is_overridden(&self) -> bool {
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
+        unsafe { bindings::pci_liveupdate_is_overridden(self.raw()) }
+    }
+
     fn has(&self, flag: Flag) -> bool {
         test_bit(self, flag.bit())
     }
@@ -151,11 +180,12 @@ impl DeviceExt for pci::Device {
 
         // SAFETY: By the type invariant of `pci::Device`, `dev` is a valid device. `is_virtfn` and
         // the ACS quirk are settled before a driver can bind.
-        let (virtfn, vfs, dev_flags) = unsafe {
+        let (virtfn, vfs, dev_flags, group_shared) = unsafe {
             (
                 (*dev).is_virtfn() != 0,
                 bindings::pci_num_vf(dev),
                 (*dev).dev_flags,
+                bindings::pci_liveupdate_group_shared(dev),
             )
         };
 
@@ -163,7 +193,7 @@ impl DeviceExt for pci::Device {
             virtfn,
             vfs_enabled: vfs != 0,
             acs_quirk: u32::from(dev_flags) & ACS_QUIRK != 0,
-            group_shared: false,
+            group_shared,
             frozen: self.is_frozen(),
         }
     }

@@ -5,12 +5,14 @@
 #[cfg(CONFIG_DEBUG_FS)]
 use crate::debugfs;
 use crate::{
-    device::{
-        DeviceExt,
-        Flag, //
-    },
+    acs,
+    ari,
+    binding,
+    buses,
+    device::DeviceExt,
     flb,
     incoming,
+    logic::Range,
     outgoing,
     refusal,
     state, //
@@ -136,7 +138,18 @@ pub unsafe extern "C" fn pci_liveupdate_freeze_device(dev: *mut bindings::pci_de
     outgoing::freeze(unsafe { device(dev) });
 }
 
-/// Whether Bus Master must stay as it is on a device of the next or the previous kernel.
+/// Whether a device runs for the next or the previous kernel.
+///
+/// # Safety
+///
+/// `dev` must be a valid device.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_is_live(dev: *mut bindings::pci_dev) -> bool {
+    // SAFETY: By the safety requirements of this function.
+    unsafe { device(dev) }.status().is_live()
+}
+
+/// Called where Bus Master would be cleared: whether it stays as it is.
 ///
 /// # Safety
 ///
@@ -144,7 +157,100 @@ pub unsafe extern "C" fn pci_liveupdate_freeze_device(dev: *mut bindings::pci_de
 #[export]
 pub unsafe extern "C" fn pci_liveupdate_keeps_master(dev: *mut bindings::pci_dev) -> bool {
     // SAFETY: By the safety requirements of this function.
-    unsafe { device(dev) }.has(Flag::Outgoing)
+    unsafe { device(dev) }.status().keeps_master()
+}
+
+/// Called by pci_scan_bridge_extend() for each bridge, with the numbers in its registers: whether
+/// nothing is to be written to it, or scanned behind it.
+///
+/// # Safety
+///
+/// `dev` must be a valid bridge, on a bus that nobody else scans.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_refuses_bridge(
+    dev: *mut bindings::pci_dev,
+    primary: u8,
+    secondary: u8,
+    subordinate: u8,
+    pass: c_int,
+) -> bool {
+    let numbers = buses::Numbers {
+        primary,
+        behind: Range {
+            first: secondary,
+            last: subordinate,
+        },
+    };
+
+    // SAFETY: By the safety requirements of this function.
+    buses::refuses(unsafe { device(dev) }, numbers, pass == 0)
+}
+
+/// Called by pci_scan_bridge_extend() after that: whether the bridge keeps its numbers, also where
+/// all numbers are assigned anew.
+///
+/// # Safety
+///
+/// `dev` must be a valid bridge.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_keeps_buses(dev: *mut bindings::pci_dev) -> bool {
+    // SAFETY: By the safety requirements of this function.
+    buses::keeps(unsafe { device(dev) })
+}
+
+/// Called by pci_acs_init() once the capability is known.
+///
+/// # Safety
+///
+/// `dev` must be a valid device that is being set up.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_adopt_acs(dev: *mut bindings::pci_dev) {
+    // SAFETY: By the safety requirements of this function.
+    acs::adopt(unsafe { device(dev) });
+}
+
+/// Called by pci_enable_acs() instead of choosing the control bits: whether they are there.
+///
+/// # Safety
+///
+/// `dev` must be a valid device.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_keeps_acs(dev: *mut bindings::pci_dev) -> bool {
+    // SAFETY: By the safety requirements of this function.
+    acs::keeps(unsafe { device(dev) })
+}
+
+/// Called by pci_configure_ari() first: whether ARI Forwarding above the device is settled.
+///
+/// # Safety
+///
+/// `dev` must be a valid device that is being set up.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_keeps_ari(dev: *mut bindings::pci_dev) -> bool {
+    // SAFETY: By the safety requirements of this function.
+    ari::keeps(unsafe { device(dev) })
+}
+
+/// Called by pci_bus_match() for a driver that matches: whether it may not bind on its own.
+///
+/// # Safety
+///
+/// `dev` must be a valid device, `drv` a registered driver.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_refuses_driver(
+    dev: *mut bindings::pci_dev,
+    drv: *const bindings::pci_driver,
+) -> bool {
+    // SAFETY: By the safety requirements of this function; a registered driver has a name.
+    let (dev, liveupdate, name) = unsafe {
+        (
+            device(dev),
+            (*drv).liveupdate,
+            CStr::from_char_ptr((*drv).name),
+        )
+    };
+
+    binding::refuses(dev, liveupdate, name)
 }
 
 /// Takes `pci_liveupdate=` from the command line.

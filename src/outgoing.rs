@@ -3,6 +3,7 @@
 //! The way out: what drivers ask for in the old kernel.
 
 use crate::{
+    buses::hold_still,
     device::{
         is_jumping,
         line,
@@ -111,6 +112,10 @@ fn inspect(outgoing: &Out) {
 fn take(dev: &pci::Device) -> Result<Result<(), Refused<Error>>> {
     let path = path(dev);
     let mut state = STATE.lock();
+    let _still = hold_still(&state).inspect_err(|_| {
+        dev_info!(dev, "cannot be preserved now, during a scan: try again\n");
+        stats::count(Event::Scan);
+    })?;
     let Some(outgoing) = state.outgoing.as_mut() else {
         stats::count(Event::NoHandover);
         return Err(ENOENT);

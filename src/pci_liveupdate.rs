@@ -22,6 +22,11 @@ use kernel::prelude::*;
 
 #[path = "../abi/mod.rs"]
 pub mod abi;
+mod acs;
+mod ari;
+mod binding;
+mod bus;
+mod buses;
 #[cfg(CONFIG_DEBUG_FS)]
 mod debugfs;
 mod device;
@@ -32,6 +37,7 @@ pub mod logic;
 mod outgoing;
 mod previous;
 mod refusal;
+mod registers;
 mod state;
 mod stats;
 mod xindex;
@@ -67,4 +73,5 @@ print_in_kernel!(
     logic::Objection,
     logic::Policy,
     logic::Refused<Error>,
+    logic::Unusable,
 );

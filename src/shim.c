@@ -6,7 +6,9 @@
 
 #include <linux/export.h>
 #include <linux/init.h>
+#include <linux/iommu.h>
 #include <linux/kexec.h>
+#include <linux/list.h>
 #include <linux/pci.h>
 #include <linux/pci_liveupdate.h>
 #include "hooks.h"
@@ -54,4 +56,48 @@ unsigned int pci_liveupdate_nr_functions(void)
 bool pci_liveupdate_jumping(void)
 {
 	return kexec_in_progress;
+}
+
+bool pci_liveupdate_is_overridden(struct pci_dev *dev)
+{
+	return device_has_driver_override(&dev->dev);
+}
+
+struct pci_dev *pci_liveupdate_next_bridge(struct pci_bus *bus,
+					   struct pci_dev *last)
+{
+	struct pci_dev *dev = list_prepare_entry(last, &bus->devices, bus_list);
+
+	list_for_each_entry_continue(dev, &bus->devices, bus_list)
+		if (pci_is_bridge(dev))
+			return dev;
+	return NULL;
+}
+
+/* A bitfield, which is not to be written by anything but C. */
+void pci_liveupdate_set_ari(struct pci_dev *bridge, bool on)
+{
+	bridge->ari_enabled = on;
+}
+
+static int is_elsewhere(struct device *other, void *data)
+{
+	struct pci_dev *dev = data;
+
+	for (; dev; dev = pci_upstream_bridge(dev))
+		if (other == &dev->dev)
+			return 0;
+	return 1;
+}
+
+bool pci_liveupdate_group_shared(struct pci_dev *dev)
+{
+	struct iommu_group *group = iommu_group_get(&dev->dev);
+	bool shared;
+
+	if (!group)
+		return false;
+	shared = iommu_group_for_each_dev(group, dev, is_elsewhere);
+	iommu_group_put(group);
+	return shared;
 }

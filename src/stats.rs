@@ -23,6 +23,8 @@ pub(crate) enum Event {
     /// Refused outside of what LUO asks for.
     NoHandover,
     Busy,
+    /// Refused for a scan that may be changing bus numbers.
+    Scan,
     Full,
     Overflow,
     NoMemory,
@@ -40,12 +42,13 @@ pub(crate) enum Event {
 }
 
 /// The events as debugfs names them, in the order of [`Event`].
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "preserved",
     "unpreserved",
     "refused_device",
     "refused_no_handover",
     "refused_busy",
+    "refused_scan",
     "refused_full",
     "refused_overflow",
     "refused_no_memory",

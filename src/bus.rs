@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! All that the core knows of a `struct pci_bus`.
+
+use crate::{
+    device::DeviceExt,
+    logic::Range, //
+};
+use core::{
+    iter,
+    marker::PhantomData,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
+};
+use kernel::{
+    bindings,
+    pci,
+    types::NotThreadSafe, //
+};
+
+/// A bus.
+///
+/// # Invariants
+///
+/// The pointer is a bus that is valid for `'a`.
+#[derive(Clone, Copy)]
+pub(crate) struct Bus<'a>(NonNull<bindings::pci_bus>, PhantomData<&'a pci::Device>);
+
+impl<'a> Bus<'a> {
+    /// The bus that `dev` is on.
+    pub(crate) fn of(dev: &'a pci::Device) -> Option<Self> {
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
+        let bus = unsafe { (*dev.raw()).bus };
+
+        // INVARIANT: a device holds the bus that it is on.
+        Some(Self(NonNull::new(bus)?, PhantomData))
+    }
+
+    /// The bus below `bridge`, if it has been scanned.
+    pub(crate) fn below(bridge: &'a pci::Device) -> Option<Self> {
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
+        let bus = unsafe { (*bridge.raw()).subordinate };
+
+        // INVARIANT: the bus goes away with the bridge.
+        Some(Self(NonNull::new(bus)?, PhantomData))
+    }
+
+    /// Its own number, and the last one that can be used for a bus below it.
+    pub(crate) fn range(self) -> Range {
+        // SAFETY: By the type invariant, this is a valid bus.
+        let (number, end) = unsafe { ((*self.0.as_ptr()).number, (*self.0.as_ptr()).busn_res.end) };
+
+        Range {
+            // CAST: `number` is as wide as it is in the registers.
+            first: number as u8,
+            last: u8::try_from(end).unwrap_or(u8::MAX),
+        }
+    }
+
+    /// The bridges on it. Only for scans: nobody adds or removes devices meanwhile.
+    pub(crate) fn bridges(self) -> impl Iterator<Item = &'a pci::Device> {
+        let next = move |last: *mut bindings::pci_dev| {
+            // SAFETY: By the type invariant, this is a valid bus; `last` is null or on it.
+            let dev = unsafe { bindings::pci_liveupdate_next_bridge(self.0.as_ptr(), last) };
+
+            // SAFETY: A device is valid for as long as it is on its bus. `pci::Device` is a
+            // transparent wrapper of `struct pci_dev`.
+            unsafe { dev.cast::<pci::Device>().as_ref::<'a>() }
+        };
+
+        iter::successors(next(ptr::null_mut()), move |dev| next(dev.raw()))
+    }
+}
+
+/// Keeps scans from running.
+#[must_use]
+pub(crate) struct NoScan(NotThreadSafe);
+
+impl NoScan {
+    /// Keeps scans from running if none is. Never waits for one.
+    pub(crate) fn try_new() -> Option<Self> {
+        // SAFETY: The mutex is initialized at compile time.
+        match unsafe { bindings::mutex_trylock(&raw mut bindings::pci_rescan_remove_lock) } {
+            0 => None,
+            _ => Some(Self(NotThreadSafe)),
+        }
+    }
+}
+
+impl Drop for NoScan {
+    fn drop(&mut self) {
+        // SAFETY: Locked by `try_new()`, in the same thread since the guard is not `Send`.
+        unsafe { bindings::pci_unlock_rescan_remove() };
+    }
+}

@@ -10,7 +10,7 @@
 What a scenario file needs is importable from here.
 """
 
-from . import check, handover, liveupdate, pci, sample
+from . import check, fabric, handover, liveupdate, pci, sample
 from .errors import CheckFailed, Failure, GuestError
 from .guest import Guest
 from .machine import Device, Machine, device, endpoint, root_port, switch
@@ -34,6 +34,7 @@ __all__ = [
     "check",
     "device",
     "endpoint",
+    "fabric",
     "handover",
     "liveupdate",
     "pci",

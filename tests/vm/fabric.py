@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What must stay as it is on the way from a live device to memory, and who wrote to it."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from . import check
+from .errors import Failure
+from .pci import (
+    ACS_CTRL,
+    BUS_NUMBERS,
+    CAP_EXP,
+    COMMAND,
+    COMMAND_MASTER,
+    EXP_DEVCTL2,
+    EXP_DEVCTL2_ARI,
+    EXT_CAP_ACS,
+    HEADER_TYPE,
+    BusNumbers,
+    Pci,
+)
+from .trace import ConfigTrace, Mark, Write
+
+HEADER_TYPE_BRIDGE = 1
+
+
+class Routing(NamedTuple):
+    """The registers of one function that decide on its transactions and on those from below."""
+
+    bus_master: bool
+    numbers: BusNumbers | None
+    acs: int | None
+    ari: bool
+
+
+def is_bridge(function: Pci) -> bool:
+    """Whether there can be functions below it."""
+    return function.read(HEADER_TYPE, 1) & 0x7F == HEADER_TYPE_BRIDGE
+
+
+def acs_control(function: Pci) -> int | None:
+    """The offset of the ACS control bits."""
+    try:
+        return function.extended(EXT_CAP_ACS) + ACS_CTRL
+    except Failure:
+        return None
+
+
+def ari_control(function: Pci) -> int | None:
+    """The offset of the register with the ARI Forwarding bit."""
+    try:
+        return function.capability(CAP_EXP) + EXP_DEVCTL2
+    except Failure:
+        return None
+
+
+def routing(function: Pci) -> Routing:
+    """As the registers have it now."""
+    acs, ari = acs_control(function), ari_control(function)
+    return Routing(
+        function.bus_master,
+        function.bus_numbers if is_bridge(function) else None,
+        function.read(acs, 2) if acs else None,
+        bool(ari and function.read(ari, 2) & EXP_DEVCTL2_ARI),
+    )
+
+
+class Path:
+    """Functions that depend on each other, remembered in good order."""
+
+    def __init__(self, *functions: Pci) -> None:
+        self.bdfs = [function.bdf for function in functions]
+        self._before = {function.bdf: routing(function) for function in functions}
+        self._acs = {function.bdf: acs_control(function) for function in functions}
+        self._ari = {function.bdf: ari_control(function) for function in functions}
+        self._bridges = {function.bdf for function in functions if is_bridge(function)}
+
+    def reads_the_same(self, functions: Iterable[Pci]) -> None:
+        """Every register of the routing is as it was."""
+        found = {function.bdf: routing(function) for function in functions}
+        check.equal("routing", found, self._before)
+
+    def _disturbs(self, bdf: str, write: Write) -> bool:
+        before = self._before[bdf]
+        if write.offset == COMMAND:
+            return before.bus_master and not write.value & COMMAND_MASTER
+        if write.offset in range(BUS_NUMBERS, BUS_NUMBERS + 3):
+            return bdf in self._bridges
+        if write.offset == self._acs[bdf]:
+            return write.value != before.acs
+        if write.offset == self._ari[bdf]:
+            return bool(write.value & EXP_DEVCTL2_ARI) != before.ari
+        return False
+
+    def undisturbed(self, trace: ConfigTrace, since: Mark, until: Mark | None = None) -> None:
+        """Not for a moment was a register of the routing something else."""
+        bad = [
+            str(write)
+            for bdf in self.bdfs
+            for write in trace.writes(bdf, since=since, until=until)
+            if self._disturbs(bdf, write)
+        ]
+        check.empty("writes that disturb the path", bad)

@@ -62,6 +62,12 @@ check_unsafe_budget() {
 	files '*.rs' | xargs scripts/unsafe_budget.py
 }
 
+# Who can write Bus Master in the kernel that this is for.
+check_master_writers() {
+	[[ -d $pristine ]] || { echo "no kernel source in $cache yet"; return; }
+	scripts/master_writers.py "$pristine"
+}
+
 # The kernel's own judgement, once its source is there. It keeps a cache of names
 # where it stands, and asks git for more than an unpacked tree can answer.
 # Nobody has signed off yet, MAINTAINERS is for the series as a whole, and the
@@ -98,7 +104,7 @@ if [[ ${1:-} == --only ]]; then
 fi
 
 failed=()
-for name in rustfmt shellcheck python spdx unsafe_budget checkpatch clippy host_tests; do
+for name in rustfmt shellcheck python spdx unsafe_budget master_writers checkpatch clippy host_tests; do
 	log=$logs/check-$name.log
 	SECONDS=0
 	verdict=ok

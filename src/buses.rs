@@ -7,9 +7,9 @@
 //!   preserve the first one: hold_still() ── a scan that may assign numbers is not running
 //! ```
 //!
-//! A bridge gets its answer in the first pass of a scan and keeps it for the second one, whatever is
-//! finished or given back in between. The other way, from no preserved device to the first one, is
-//! barred during scans: it would have to be known by bridges that lost their numbers already.
+//! A bridge gets its answer in the first pass of a scan and keeps it for the second one, whatever
+//! is finished or given back in between. The other way, from no preserved device to the first one,
+//! is barred during scans: it would come too late for bridges that lost their numbers already.
 
 use crate::{
     bus::{

@@ -99,6 +99,7 @@ impl pci::Driver for Driver {
     type Data<'bound> = Binding;
 
     const ID_TABLE: pci::IdTable<Self::IdInfo> = &PCI_TABLE;
+    const LIVEUPDATE: bool = true;
 
     fn probe<'bound>(
         pdev: &'bound pci::Device<Core<'_>>,

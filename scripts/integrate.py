@@ -32,7 +32,7 @@ PLACES = {
     "Documentation": "Documentation",
     "abi": f"{HOME}/abi",
     "src": f"{HOME}/src",
-    "tests/kunit": f"{HOME}/tests",
+    "tests/kunit": f"{HOME}/tests/kunit",
     "Kbuild": f"{HOME}/Kbuild",
     "Kconfig": f"{HOME}/Kconfig",
 }

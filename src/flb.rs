@@ -26,6 +26,7 @@ use crate::{
         size_for,
         DecodeError, //
     },
+    memory::Memory,
     previous,
     refusal,
     state::{
@@ -67,7 +68,7 @@ impl flb::Flb for PciFlb {
             .and_then(kho::Preserved::<Ser>::zeroed)
             .inspect_err(|_| pr_err!("KHO has no memory for an array of {nr} functions\n"))?;
         let handle = ser.handle();
-        let outgoing = Out::new(ser, XIndex::new()?);
+        let outgoing = Out::new(Memory::Kho(ser), XIndex::new()?);
 
         STATE.lock().outgoing = Some(outgoing);
         Ok((handle, ()))
@@ -85,6 +86,7 @@ impl flb::Flb for PciFlb {
 
     fn retrieve(handle: kho::Handle) -> Result<()> {
         let ser = kho::Restored::<Ser>::take(handle)
+            .map(Memory::Kho)
             .inspect_err(|_| pr_err!("refused: expected memory from KHO, found none\n"))?;
         let incoming = In::decode(ser, XIndex::new()?).map_err(|error| match error {
             DecodeError::Corrupt(corrupt) => {

@@ -23,10 +23,10 @@ use crate::{
     stats::{
         self,
         Event, //
-    }, //
+    },
+    world, //
 };
 use kernel::{
-    liveupdate,
     pci,
     prelude::*,
     sync::atomic::{
@@ -42,7 +42,7 @@ pub(crate) fn preserve(dev: &pci::Device) -> Result {
         stats::count(Event::Objected);
         return Err(EINVAL);
     }
-    if !liveupdate::is_enabled() {
+    if !world::is_enabled() {
         return Err(EOPNOTSUPP);
     }
 

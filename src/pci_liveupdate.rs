@@ -34,12 +34,17 @@ pub mod door;
 mod flb;
 mod incoming;
 pub mod logic;
+mod memory;
 mod outgoing;
 mod previous;
 mod refusal;
 mod registers;
 mod state;
 mod stats;
+#[cfg(CONFIG_PCI_LIVEUPDATE_KUNIT_TEST)]
+#[path = "../tests/kunit/mod.rs"]
+mod tests;
+mod world;
 mod xindex;
 
 const __LOG_PREFIX: &[u8] = b"pci_liveupdate\0";

@@ -27,6 +27,11 @@ use crate::{
         Outgoing,
         Place, //
     },
+    memory::Memory,
+    world::{
+        PerWorld,
+        WORLDS, //
+    },
     xindex::XIndex, //
 };
 use kernel::{
@@ -42,10 +47,10 @@ use kernel::{
 };
 
 /// What goes to the next kernel, in memory that the core allocated for it.
-pub(crate) type Out = Outgoing<kho::Preserved<Ser>, XIndex<Place>>;
+pub(crate) type Out = Outgoing<Memory<kho::Preserved<Ser>>, XIndex<Place>>;
 
 /// What came from the previous kernel, in memory that the core took over.
-pub(crate) type In = Incoming<kho::Restored<Ser>, XIndex<Arrival>>;
+pub(crate) type In = Incoming<Memory<kho::Restored<Ser>>, XIndex<Arrival>>;
 
 /// Both directions. They know nothing of each other.
 pub(crate) struct State {
@@ -55,12 +60,19 @@ pub(crate) struct State {
     pub(crate) incoming: Option<In>,
 }
 
+impl State {
+    const fn new() -> Self {
+        Self {
+            outgoing: None,
+            incoming: None,
+        }
+    }
+}
+
 global_lock! {
     // SAFETY: Initialized by `init()`, which runs before anybody else.
-    pub(crate) unsafe(uninit) static STATE: Mutex<State> = State {
-        outgoing: None,
-        incoming: None,
-    };
+    pub(crate) unsafe(uninit) static STATE: Mutex<PerWorld<State>> =
+        PerWorld::new([const { State::new() }; WORLDS]);
 }
 
 /// Makes [`STATE`] usable.
@@ -84,7 +96,8 @@ pub(crate) enum Handover {
     Contained,
 }
 
-static HANDOVER: Atomic<u32> = Atomic::new(Handover::Nothing as u32);
+static HANDOVER: PerWorld<Atomic<u32>> =
+    PerWorld::new([const { Atomic::new(Handover::Nothing as u32) }; WORLDS]);
 
 /// What the previous kernel left for this one, as far as it still matters.
 pub(crate) fn handover() -> Handover {

@@ -2,6 +2,10 @@
 
 //! What has happened so far, in numbers.
 
+use crate::world::{
+    PerWorld,
+    WORLDS, //
+};
 use kernel::{
     sync::atomic::{
         Atomic,
@@ -63,7 +67,8 @@ const NAMES: [&str; 18] = [
     "never_finished",
 ];
 
-static COUNTS: [Atomic<u64>; NAMES.len()] = [const { Atomic::new(0) }; NAMES.len()];
+static COUNTS: PerWorld<[Atomic<u64>; NAMES.len()]> =
+    PerWorld::new([const { [const { Atomic::new(0) }; NAMES.len()] }; WORLDS]);
 
 const _: () = assert!(Event::Leftover as usize == NAMES.len() - 1);
 
@@ -93,6 +98,6 @@ pub(crate) fn timed<T>(event: Event, work: impl FnOnce() -> T) -> T {
 pub(crate) fn iter() -> impl Iterator<Item = (&'static str, u64)> {
     NAMES
         .into_iter()
-        .zip(&COUNTS)
+        .zip(COUNTS.iter())
         .map(|(name, count)| (name, count.load(Relaxed)))
 }

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Unit tests of the core in a running kernel.
+//!
+//! ```text
+//!   scene.rs      what the core remembers, for a test  memory that is not from KHO
+//! ```
+//!
+//! A test is in a world of its own (see [`crate::world`]): whatever it does, the state of the
+//! machine stays as it is. A failed assertion ends the task of the test without running a
+//! destructor, so nothing is asserted with a lock held.
+
+mod scene;
+
+pub(crate) use scene::Plain;

@@ -3,6 +3,7 @@
 //! Unit tests of the core in a running kernel.
 //!
 //! ```text
+//!   bare.rs       devices and buses wired by hand      fast: thousands of them, any shape
 //!   scene.rs      what the core remembers, for a test  memory that is not from KHO
 //! ```
 //!
@@ -10,6 +11,14 @@
 //! machine stays as it is. A failed assertion ends the task of the test without running a
 //! destructor, so nothing is asserted with a lock held.
 
+mod bare;
 mod scene;
+
+mod arrivals;
+mod cost;
+mod counts;
+mod facts;
+mod paths;
+mod words;
 
 pub(crate) use scene::Plain;

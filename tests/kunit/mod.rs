@@ -4,6 +4,7 @@
 //!
 //! ```text
 //!   bare.rs       devices and buses wired by hand      fast: thousands of them, any shape
+//!   fake_bus.rs   host bridges, hardware.rs behind     true: the PCI core enumerates them
 //!   scene.rs      what the core remembers, for a test  memory that is not from KHO
 //! ```
 //!
@@ -12,11 +13,15 @@
 //! destructor, so nothing is asserted with a lock held.
 
 mod bare;
+mod config;
+mod fake_bus;
+mod hardware;
 mod scene;
 
 mod arrivals;
 mod cost;
 mod counts;
+mod enumeration;
 mod facts;
 mod paths;
 mod words;

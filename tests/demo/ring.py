@@ -9,7 +9,6 @@ kernel/samples/rust/e1000e_liveupdate/memory.rs.
 import threading
 import time
 from array import array
-from types import TracebackType
 
 from vm import Failure
 from vm.ram import GuestRam
@@ -20,6 +19,10 @@ COMPATIBLE = b"e1000e-liveupdate-v1"
 _PAGE = 4096
 _FOLIO = 1024 * _PAGE
 DESCRIPTORS = 60 * 256
+_NEXT = 52
+_DESCRIPTORS = 2 * _PAGE
+_DESCRIPTOR = 16
+_DONE = 1 << 32
 _BUFFERS = 63 * _PAGE
 _BUFFER = 256
 _CANARY = (0x7A6E_6F62_6F64_7921).to_bytes(8, "little") * (_PAGE // 8)
@@ -50,6 +53,13 @@ class Ring:
         """What is in a buffer."""
         return self._ram.read(self.address + _BUFFERS + slot * _BUFFER, SIZE)
 
+    def head(self) -> int:
+        """The slot that the card fills next."""
+        slot = int.from_bytes(self._ram.read(self.address + _NEXT, 4), "little")
+        while self._ram.u64(self.address + _DESCRIPTORS + slot * _DESCRIPTOR + 8) & _DONE:
+            slot = (slot + 1) % DESCRIPTORS
+        return slot
+
     def canaries_alive(self) -> bool:
         """Whether the memory around descriptors and buffers is as it was."""
         return all(self._ram.read(self.address + at, _PAGE) == _CANARY for at in _CANARIES)
@@ -71,7 +81,7 @@ class Watch:
     def __init__(self, ring: Ring, stream: Stream) -> None:
         self._ring = ring
         self._stream = stream
-        self._slot = 0
+        self._slot = ring.head()
         self._since = 0.0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -81,13 +91,12 @@ class Watch:
         """When each of them did."""
         self.damaged = 0
 
-    def __enter__(self) -> "Watch":
+    def start(self) -> None:
+        """Begins to look."""
         self._thread.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
+        """Looks no more."""
         self._end.set()
         self._thread.join()
 

@@ -39,16 +39,20 @@ class Traffic:
         self._taken: list[Taken] = []
 
     def __enter__(self) -> "Traffic":
-        self.watch.__enter__()
-        self._first_frame()
+        self.watch.start()
+        try:
+            self._first_frame()
+        except BaseException:
+            self.watch.stop()
+            raise
         self.sender.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.watch.stop()
         self.sender.stop()
-        self.watch.__exit__(kind, err, trace)
 
     def _first_frame(self) -> None:
         """What was sent before the first one that arrives does not count."""

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A preserved card that nobody asks for, or that lost its driver, starts anew.
+
+In the new kernel the session is finished without asking for the file: the card must be
+stopped before its ring is given back. In the old kernel the driver is unbound: what was
+preserved is not there any more, so the jump is refused. Either way the card works again.
+"""
+
+from errno import ENODEV
+
+from demo.card import DRIVER, Card
+from demo.run import MACHINE as MACHINE
+from demo.run import PATH
+from demo.traffic import Traffic, sustainable
+from vm import Guest, Vm, check
+
+TOKEN = 1
+ENOUGH = 200
+
+
+def works(vm: Vm, guest: Guest) -> None:
+    """The card receives, from its reset on."""
+    function = guest.pci("card")
+    card = Card.open(guest, function)
+    with Traffic(vm, "cable", function, sustainable(guest.hello.uptime)) as traffic:
+        traffic.flow(ENOUGH)
+        traffic.stop()
+        traffic.note(card.take(traffic.stream))
+        check.empty("what is wrong with the frames", traffic.problems())
+    check.equal("canaries around the ring", card.statistics().canaries, 1)
+    card.fd.close()
+
+
+def not_retrieved(vm: Vm, old: Guest) -> None:
+    """The new kernel gives the card up."""
+    with Traffic(vm, "cable", old.pci("card"), sustainable(old.hello.uptime)) as traffic:
+        traffic.flow(ENOUGH)
+        new = vm.live_update()
+        traffic.flow(ENOUGH)
+        vm.step("the session is finished, and nobody has asked for the file")
+        new.retrieve_session().finish()
+        traffic.sender.stop()
+        check.empty("incoming", new.incoming())
+    works(vm, new)
+
+
+def unbound(vm: Vm, old: Guest) -> None:
+    """The old kernel loses the ring before the jump."""
+    function = old.pci("card")
+    vm.step("the driver is unbound, and the jump is refused")
+    function.unbind()
+    with check.refused(ENODEV):
+        vm.live_update()
+    vm.step("the driver is bound again")
+    old.write(f"/sys/bus/pci/drivers/{DRIVER}/bind", function.bdf)
+    works(vm, old)
+
+
+CASES = {"not-retrieved": not_retrieved, "unbound": unbound}
+
+
+def story(vm: Vm, case: object) -> None:
+    old = vm.boot()
+    path = [old.pci(name) for name in PATH]
+    card = Card.open(old, path[-1])
+    old.create_session().preserve(card.fd, TOKEN)
+    card.fd.close()
+    assert callable(case)
+    case(vm, old)

@@ -50,7 +50,7 @@ check_python() {
 
 check_spdx() {
 	local file missing=0
-	for file in $(files | grep -vE '^COPYING$|\.patch$|/Cargo\.lock$|^abi/golden/'); do
+	for file in $(files | grep -vE '^COPYING$|\.patch$|/Cargo\.lock$|^abi/golden/|^media/'); do
 		head -n 2 "$file" | grep -q 'SPDX-License-Identifier: GPL-2\.0' && continue
 		echo "$file: no SPDX line"
 		missing=1
@@ -68,21 +68,25 @@ check_master_writers() {
 	scripts/master_writers.py "$pristine"
 }
 
-# The kernel's own judgement, once its source is there. It keeps a cache of names
-# where it stands, and asks git for more than an unpacked tree can answer.
-# Nobody has signed off yet, MAINTAINERS is for the series as a whole, and the
-# symbols that C exports are defined in Rust.
+# The kernel's own judgement, once its source is there, of copies: it leaves files
+# where it stands, asks git for more than an unpacked tree can answer, and takes
+# the bytes of a picture for columns. Nobody has signed off yet, MAINTAINERS is for
+# the series as a whole, and the symbols that C exports are defined in Rust.
 check_checkpatch() {
-	local script=$pristine/scripts/checkpatch.pl
-	[[ -f $script ]] || { echo "no kernel source in $cache yet"; return; }
-	mkdir -p "$cache/checkpatch"
-	cd "$cache/checkpatch"
+	local script=$pristine/scripts/checkpatch.pl copies=$cache/checkpatch file
 	local ignore=MISSING_SIGN_OFF,FILE_PATH_CHANGES,EXPORT_SYMBOL
 	local command=(xargs -r perl "$script" --root="$pristine" --strict --quiet --no-summary
 		--show-types --ignore "$ignore")
-	(cd "$top" && files abi src kernel tests/kunit Documentation Kbuild Kconfig) |
-		grep -vE '^abi/golden/' | sed "s|^|$top/|" | "${command[@]}" --file
-	(cd "$top" && files 'patches/*.patch') | sed "s|^|$top/|" | "${command[@]}"
+	[[ -f $script ]] || { echo "no kernel source in $cache yet"; return; }
+	rm -rf "$copies"
+	for file in $(files abi src kernel tests/kunit Documentation Kbuild Kconfig patches |
+		grep -v '^abi/golden/'); do
+		mkdir -p "$copies/$(dirname "$file")"
+		LC_ALL=C.UTF-8 sed 's/[^\t -~]/-/g' "$file" >"$copies/$file"
+	done
+	cd "$copies"
+	find . -type f ! -name '*.patch' | "${command[@]}" --file
+	find . -name '*.patch' | "${command[@]}"
 }
 
 # The counts of libtest, and one failure for each check that is not made of tests

@@ -10,7 +10,7 @@
 //! - [`memory`]: what the card works on lies in memory that the next kernel finds, in a layout that
 //!   both kernels know by a name with a version.
 //! - [`ring`]: that memory is not freed as long as the card may write into it, whatever fails.
-//! - [`receiver`]: which registers are written when, and which only while nobody relies on the card.
+//! - [`receiver`]: which registers are written when, and which only while nobody needs the card.
 //! - [`card`]: a card that is bound may belong to somebody already.
 //! - [`handler`]: what happens when user space preserves a file, and asks for it in the new kernel.
 //!
@@ -59,7 +59,7 @@ use kernel::{
     str::CString, //
 };
 
-/// What is there while a card is bound. The file goes first, so that nobody opens what is not there.
+/// What is there while a card is bound. The file goes first, so that nobody opens what is gone.
 #[pin_data]
 struct Binding {
     #[pin]

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0
+"""After a finished live update comes a kexec that preserves nothing: nothing is left over.
+
+The next kernel hears of no device, and the device loses its Bus Master bit as it does at
+any kexec.
+"""
+
+from demo.traffic import masters_cleared
+from vm import Guest, Machine, Vm, check, endpoint, handover, root_port, sample
+from vm.liveupdate import counts, due
+
+MACHINE = Machine(devices=[root_port("rp0", "4"), endpoint("ep0", "rp0")], leaks=True)
+
+TOKEN = 1
+WARNING = 4
+
+
+def nothing_left(guest: Guest) -> None:
+    """Of any update before."""
+    check.empty("incoming", guest.incoming())
+    check.empty("outgoing", guest.outgoing())
+    check.equal("functions that arrived", guest.stats()["arrived"], 0)
+    worrying = [line for line in guest.log(WARNING) if "pci_liveupdate" in line]
+    check.empty("warnings of the core", worrying)
+
+
+def story(vm: Vm) -> None:
+    old = vm.boot()
+    (device,) = sample.bind(old, "ep0")
+    sample.preserve(old.create_session(), device, TOKEN)
+    told = due(device)
+
+    new = vm.live_update()
+    check.equal("incoming", counts(new.incoming()), told)
+    (device,) = sample.bind(new, device.bdf)
+    session = new.retrieve_session()
+    session.retrieve(TOKEN).close()
+    session.finish()
+    session.close()
+    check.empty("incoming", new.incoming())
+
+    vm.step("the device works on, and nobody preserves it any more")
+    check.true("Bus Master of the device is on", device.bus_master)
+    left: list[handover.Flb] = []
+    luo = new.outgoing_luo()
+    before = vm.trace.mark()
+    third = vm.jump(at_jump=lambda: left.extend(handover.flbs(vm.ram, luo)))
+    check.empty("what is handed over", left)
+    check.true("the device lost Bus Master", masters_cleared(vm, [device], before))
+    check.true("Bus Master of the device is off", not third.pci(device.bdf).bus_master)
+    nothing_left(third)
+    check.true("the device is free to bind", sample.bind(third, device.bdf)[0].driver)

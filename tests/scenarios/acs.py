@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0
+"""ACS controls of an incoming bridge stay what they were, whatever the command line says."""
+
+from vm import Machine, Vm, check, endpoint, fabric, root_port, sample
+from vm.pci import ACS_CTRL, EXT_CAP_ACS
+
+MACHINE = Machine(
+    devices=[
+        root_port("rp0", "4"),
+        root_port("rp1", "5"),
+        endpoint("live", "rp0"),
+        endpoint("other", "rp1"),
+    ],
+    qemu=["-device", "intel-iommu"],
+)
+
+# Source Validation and Upstream Forwarding: not what the kernel would choose.
+UNUSUAL = 0x0011
+# The bits of the parameter are written from the highest one down: Request Redirect.
+CHOSEN = 0x0004
+OPTION = "pci=config_acs=0000100@pci:0:0"
+
+
+def story(vm: Vm) -> None:
+    old = vm.boot()
+    ports = [old.pci("rp0"), old.pci("rp1")]
+    register = ports[0].extended(EXT_CAP_ACS) + ACS_CTRL
+    for port in ports:
+        port.write(register, 2, UNUSUAL)
+    sample.bind(old, "live")
+    session = old.create_session()
+    sample.preserve(session, old.pci("live"), 1)
+    path = fabric.Path(ports[0], old.pci("live"))
+
+    mark = vm.trace.mark()
+    new = vm.live_update(OPTION)
+    port, other = (new.pci(function.bdf) for function in ports)
+    check.equal("ACS control of the incoming port", port.read(register, 2), UNUSUAL)
+    check.equal("writes to it", list(vm.trace.writes(port.bdf, register, since=mark)), [])
+    check.true("the other port has what was asked for", other.read(register, 2) & CHOSEN)
+    said = [line for line in new.log() if f"{port.bdf}: ACS control stays" in line]
+    check.equal("how often the log says so", len(said), 1)
+    path.undisturbed(vm.trace, mark)
+
+    vm.step("finished, it still has what its users rely on")
+    sample.bind(new, path.bdfs[-1])
+    session = new.retrieve_session()
+    session.retrieve(1).close()
+    session.finish()
+    new.pci(path.bdfs[-1]).set_attribute("reset", "1")
+    new.rescan()
+    check.equal("ACS control", port.read(register, 2), UNUSUAL)

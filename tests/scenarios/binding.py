@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0
+"""An incoming device waits for user space to name its driver; after finish it is free."""
+
+from vm import Machine, Vm, check, endpoint, root_port, sample
+
+MACHINE = Machine(
+    devices=[
+        root_port("rp0", "3"),
+        root_port("rp1", "4"),
+        endpoint("live", "rp0"),
+        endpoint("other", "rp1"),
+    ],
+)
+
+# A driver that takes whatever has this ID, and does not say that it takes incoming devices.
+STUB = "pci-stub"
+ID = "1234:11e8"
+
+
+def story(vm: Vm) -> None:
+    old = vm.boot()
+    sample.bind(old, "live")
+    session = old.create_session()
+    sample.preserve(session, old.pci("live"), 1)
+    bdfs = [old.pci(name).bdf for name in ("rp0", "live", "other")]
+
+    vm.step("a driver that wants both is there before they are")
+    new = vm.live_update(f"pci-stub.ids={ID}")
+    port, live, other = (new.pci(bdf) for bdf in bdfs)
+    check.equal("driver of the port", port.driver, "pcieport")
+    check.equal("driver of the other device", other.driver, STUB)
+    check.equal("driver of the incoming device", live.driver, None)
+
+    vm.step("it is not had by asking again")
+    new.write("/sys/bus/pci/drivers_probe", live.bdf)
+    new.rescan()
+    check.equal("driver", live.driver, None)
+    said = [line for line in new.log() if f"{live.bdf}: incoming: {STUB}" in line]
+    check.equal("how often the log says why", len(said), 1)
+
+    vm.step("it is had by hand: through bind, and by naming the driver")
+    new.write(f"/sys/bus/pci/drivers/{STUB}/bind", live.bdf)
+    check.equal("driver", live.driver, STUB)
+    live.unbind()
+    new.write("/sys/bus/pci/drivers_probe", live.bdf)
+    check.equal("driver", live.driver, None)
+    live.set_attribute("driver_override", STUB)
+    new.write("/sys/bus/pci/drivers_probe", live.bdf)
+    check.equal("driver", live.driver, STUB)
+    live.unbind()
+
+    vm.step("finished, it is a device like any other")
+    sample.bind(new, live.bdf)
+    session = new.retrieve_session()
+    session.retrieve(1).close()
+    session.finish()
+    live.unbind()
+    live.set_attribute("driver_override", "\n")
+    new.write("/sys/bus/pci/drivers_probe", live.bdf)
+    check.equal("driver", live.driver, STUB)

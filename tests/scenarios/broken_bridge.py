@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A bridge that lost its bus numbers is left alone as long as a device is live, then scanned.
+
+It stands in front of the live path, where a scan comes to it first. It may have lost
+its numbers altogether, or claim those of the live path.
+"""
+
+from dataclasses import dataclass
+
+from vm import Guest, Machine, Pci, Vm, check, endpoint, fabric, root_port, sample
+from vm.pci import BUS_NUMBERS
+
+MACHINE = Machine(
+    devices=[
+        root_port("rp0", "3"),
+        root_port("rp1", "4"),
+        endpoint("ep0", "rp0"),
+        endpoint("ep1", "rp1"),
+    ],
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What becomes of the numbers of rp0."""
+
+    reason: str
+    stolen: bool
+
+
+CASES = {
+    "lost": Case("is invalid", stolen=False),
+    "overlap": Case("of another bridge", stolen=True),
+}
+
+
+def left_alone(guest: Guest, bridge: Pci, reason: str) -> None:
+    """The log says so, by name, and why."""
+    found = [line for line in guest.log(3) if f"{bridge.bdf}: left alone" in line]
+    check.true(f"{bridge} is left alone", found and all(reason in line for line in found))
+
+
+def story(vm: Vm, case: Case) -> None:
+    old = vm.boot()
+    broken = old.pci("rp0")
+    port, device = live = [old.pci("rp1"), old.pci("ep1")]
+    sample.bind(old, device.bdf)
+    session = old.create_session()
+    sample.preserve(session, device, 1)
+    path = fabric.Path(*live)
+    numbers = port.bus_numbers if case.stolen else (0, 0, 0)
+
+    vm.step(f"{broken} gets the bus numbers {tuple(numbers)}")
+    mark = vm.trace.mark()
+    for offset, number in enumerate(numbers):
+        broken.write(BUS_NUMBERS + offset, 1, number)
+    touched = vm.trace.mark()
+    new = vm.live_update()
+
+    broken, live = new.pci(broken.bdf), [new.pci(bdf) for bdf in path.bdfs]
+    check.equal("incoming", set(new.incoming()), set(path.bdfs))
+    left_alone(new, broken, case.reason)
+    check.true(f"{broken} is there", broken.present)
+    check.equal("functions below it", new.names(broken.path).count("pci_bus"), 0)
+    new.rescan()
+    writes = [
+        str(write)
+        for offset in range(BUS_NUMBERS, BUS_NUMBERS + 3)
+        for write in vm.trace.writes(broken.bdf, offset, since=touched)
+    ]
+    check.empty("bus numbers written to it", writes)
+    path.undisturbed(vm.trace, mark)
+    path.reads_the_same(live)
+
+    vm.step("after the last finish, a scan gives it numbers")
+    sample.bind(new, path.bdfs[-1])
+    session = new.retrieve_session()
+    session.retrieve(1).close()
+    session.finish()
+    for offset in range(len(numbers)):
+        broken.write(BUS_NUMBERS + offset, 1, 0)
+    new.rescan()
+    check.true("what is below it is found", new.pci("ep0").present)
+    check.true("the device is still there", new.pci(path.bdfs[-1]).present)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Bus Master stays on along the path of a preserved device, whoever wants to clear it.
+
+At the jump it is cleared on all other devices. In the new kernel neither a switch of
+sysfs, nor a probe that fails, nor a driver that is unbound clears it on an incoming
+device; once it is finished, they do.
+"""
+
+from errno import ENODEV
+
+from vm import Guest, Machine, Pci, Vm, check, endpoint, fabric, root_port, sample, switch
+from vm.pci import COMMAND, COMMAND_MASTER
+
+MACHINE = Machine(
+    devices=[
+        root_port("rp0", "4"),
+        root_port("rp1", "5"),
+        switch("sw", "rp0", ports=1),
+        endpoint("live", "sw.0"),
+        endpoint("dead", "rp1"),
+    ],
+)
+
+LIVE = ["rp0", "sw", "sw.0", "live"]
+# Enables any device that it is given by hand, sees that it is no serial port, and gives up.
+GIVES_UP = "serial"
+
+
+def enable_and_disable(device: Pci) -> None:
+    """What user space can do to a device without a driver."""
+    device.set_attribute("enable", "1")
+    device.set_attribute("enable", "0")
+
+
+def fail_to_probe(guest: Guest, device: Pci) -> None:
+    """A driver enables the device and disables it again."""
+    with check.refused(ENODEV):
+        device.bind(GIVES_UP)
+    device.set_attribute("driver_override", "\n")
+
+
+def cleared(vm: Vm, bdf: str, since: object) -> list[str]:
+    """The writes that switched Bus Master off."""
+    writes = vm.trace.writes(bdf, COMMAND, since=since)  # type: ignore[arg-type]
+    return [str(write) for write in writes if not write.value & COMMAND_MASTER]
+
+
+def story(vm: Vm) -> None:
+    old = vm.boot()
+    live, dead = [old.pci(name) for name in LIVE], [old.pci(name) for name in ("rp1", "dead")]
+    sample.bind(old, "live", "dead")
+    for function in [*live, *dead]:
+        function.bus_master = True
+    session = old.create_session()
+    sample.preserve(session, live[-1], 1)
+    path = fabric.Path(*live)
+
+    mark = vm.trace.mark()
+    new = vm.live_update()
+    for function in dead:
+        check.true(f"Bus Master of {function} was cleared", cleared(vm, function.bdf, mark))
+    check.true("the other device is off", not new.pci(dead[-1].bdf).bus_master)
+    path.undisturbed(vm.trace, mark)
+    live = [new.pci(bdf) for bdf in path.bdfs]
+    path.reads_the_same(live)
+
+    vm.step("nobody switches an incoming device off")
+    device = live[-1]
+    enable_and_disable(device)
+    fail_to_probe(new, device)
+    sample.bind(new, device.bdf)
+    device.unbind()
+    path.undisturbed(vm.trace, mark)
+    path.reads_the_same(live)
+
+    vm.step("unplugged and found again by software, it is still incoming")
+    device.remove()
+    new.rescan()
+    check.true("it is incoming", device.bdf in new.incoming())
+    path.undisturbed(vm.trace, mark)
+
+    vm.step("finished, it is a device like any other")
+    sample.bind(new, device.bdf)
+    session = new.retrieve_session()
+    session.retrieve(1).close()
+    session.finish()
+    device.unbind()
+    device.set_attribute("driver_override", "\n")
+    mark = vm.trace.mark()
+    # Not every driver that was there has disabled what it enabled.
+    while device.attribute("enable") != "0":
+        device.set_attribute("enable", "0")
+    check.true("Bus Master was cleared", cleared(vm, device.bdf, mark))
+    check.true("it is off", not device.bus_master)

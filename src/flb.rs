@@ -87,7 +87,11 @@ impl flb::Flb for PciFlb {
     fn retrieve(handle: kho::Handle) -> Result<()> {
         let ser = kho::Restored::<Ser>::take(handle)
             .map(Memory::Kho)
-            .inspect_err(|_| pr_err!("refused: expected memory from KHO, found none\n"))?;
+            .map_err(|_| {
+                pr_err!("refused: expected memory from KHO, found none\n");
+                // Not ENOENT, with which LUO says that nothing was handed over.
+                EINVAL
+            })?;
         let incoming = In::decode(ser, XIndex::new()?).map_err(|error| match error {
             DecodeError::Corrupt(corrupt) => {
                 pr_err!("refused: {corrupt}\n");

@@ -32,6 +32,7 @@ __all__ = [
     "Session",
     "Vm",
     "check",
+    "contain",
     "device",
     "endpoint",
     "fabric",

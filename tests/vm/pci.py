@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 COMMAND = 0x04
 COMMAND_MASTER = 0x0004
 HEADER_TYPE = 0x0E
+HEADER_TYPE_MASK = 0x7F
+HEADER_TYPE_BRIDGE = 1
 BUS_NUMBERS = 0x18
 CAPABILITIES = 0x34
 EXTENDED = 0x100
@@ -77,6 +79,11 @@ class Pci:
     def bus_master(self, on: bool) -> None:
         rest = self.command & ~COMMAND_MASTER
         self.write(COMMAND, 2, rest | (COMMAND_MASTER if on else 0))
+
+    @property
+    def is_bridge(self) -> bool:
+        """Whether there is a bus behind it."""
+        return self.read(HEADER_TYPE, 1) & HEADER_TYPE_MASK == HEADER_TYPE_BRIDGE
 
     @property
     def bus_numbers(self) -> BusNumbers:

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What `pci_liveupdate=contain` has to achieve, read from registers and from the config trace."""
+
+from . import check
+from .guest import Guest
+from .pci import BUS_NUMBERS, COMMAND, COMMAND_MASTER, Pci
+from .trace import Mark
+from .vm import Vm
+
+
+def functions(guest: Guest) -> list[Pci]:
+    """All that a kernel knows."""
+    return [guest.pci(bdf) for bdf in sorted(guest.names("/sys/bus/pci/devices"))]
+
+
+def contained(vm: Vm, guest: Guest, jump: Mark) -> None:
+    """No function reached memory in this kernel, which began at `jump`, before a driver had it."""
+    for function in functions(guest):
+        first = next(vm.trace.writes(function.bdf, since=jump), None)
+        check.true(f"the kernel wrote to {function}", first)
+        assert first
+        check.true(
+            f"the first write to {function} clears Bus Master: {first}",
+            first.offset == COMMAND and not first.value & COMMAND_MASTER,
+        )
+        if function.driver is None:
+            check.true(f"Bus Master of {function} is off", not function.bus_master)
+        numbers = [str(write) for write in vm.trace.writes(function.bdf, BUS_NUMBERS, since=jump)]
+        if function.is_bridge:
+            check.empty(f"writes of the bus numbers of {function}", numbers)

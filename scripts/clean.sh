@@ -7,6 +7,6 @@
 . "$(dirname "$0")/lib.sh"
 
 lock setup
-lock kernel
+lock "$kernel_lock"
 cd "$cache"
 rm -rf tree build kdir agent cargo fuzz mypy checkpatch vm results log tmp

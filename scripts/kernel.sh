@@ -90,7 +90,7 @@ configure() {
 
 [[ -f $top/configs/$config.config ]] || die "there is no configs/$config.config"
 read -ra merge < <(fragments)
-lock kernel
+lock "$kernel_lock"
 prepare_tree
 configure
 step "kernel $config" kmake "$config" "${lints[@]}" -j"$(nproc)" "${@:-bzImage}"

@@ -23,6 +23,8 @@ export KDIR=${KDIR:-} CACHE=$cache
 tree=$work/tree
 build=$work/build
 export PCI_LIVEUPDATE_BUILD=$build
+# Two trees do not wait for each other.
+kernel_lock=kernel${work//\//-}
 logs=$cache/log
 results=$cache/results
 

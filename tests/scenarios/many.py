@@ -29,7 +29,6 @@ MACHINE = Machine(
             for name in names()
         ),
     ],
-    leaks=True,
 )
 
 

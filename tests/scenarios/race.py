@@ -58,7 +58,7 @@ def run(guest: Guest, timeout: float, threads: dict[str, list[Request]]) -> None
         for step, count in zip(threads[name], thread.join(timeout), strict=True):
             allowed = GONE if name == "remove" else MEANWHILE
             odd = {code: times for code, times in count.by_errno.items() if code not in allowed}
-            check.empty(f"errors of {step[0]} in {name}", odd)
+            check.empty(f"errors of {step[0]!r} in {name}", odd)
 
 
 def story(vm: Vm) -> None:

@@ -51,6 +51,8 @@ pub(crate) struct Config {
     next: (usize, usize),
     /// The same for extended capabilities. They begin with the first one.
     next_extended: (usize, Option<usize>),
+    /// Where the PCI Express capability is.
+    express: Option<usize>,
 }
 
 impl Config {
@@ -60,6 +62,7 @@ impl Config {
             writable: KVec::from_elem(0, size, GFP_KERNEL)?,
             next: (0x40, CAPABILITIES),
             next_extended: (CONVENTIONAL, None),
+            express: None,
         };
 
         config.set16(bindings::PCI_VENDOR_ID as usize, VENDOR);
@@ -116,6 +119,34 @@ impl Config {
 
         // CAST: the types of ports have four bits. Version 2 has all registers.
         self.set16(cap + 2, (port as u16) << 4 | 2);
+        self.express = Some(cap);
+    }
+
+    /// Adds Access Control Services, all of them, enabled as in `control`. Returns where that is.
+    pub(crate) fn add_acs(&mut self, control: u16) -> usize {
+        let cap = self.add_extended(bindings::PCI_EXT_CAP_ID_ACS as u16, 8);
+        let at = cap + bindings::PCI_ACS_CTRL as usize;
+
+        self.set16(cap + bindings::PCI_ACS_CAP as usize, 0x005f);
+        self.set16(at, control);
+        self.let16(at, 0x007f);
+        at
+    }
+
+    /// Lets a port forward to more than eight functions, if `on` from the start. Returns where that
+    /// is set.
+    pub(crate) fn add_ari_forwarding(&mut self, on: bool) -> usize {
+        let express = self.express.unwrap_or(0);
+        let at = express + bindings::PCI_EXP_DEVCTL2 as usize;
+        let bit = bindings::PCI_EXP_DEVCTL2_ARI as u16;
+
+        self.set16(
+            express + bindings::PCI_EXP_DEVCAP2 as usize,
+            bindings::PCI_EXP_DEVCAP2_ARI as u16,
+        );
+        self.set16(at, if on { bit } else { 0 });
+        self.let16(at, bit);
+        at
     }
 
     /// Appends a capability of `size` bytes, and returns where it is.

@@ -6,16 +6,17 @@ use super::{
     config::{
         Config,
         Numbers,
-        Port,
         COMMAND,
         MASTER, //
     },
-    fake_bus::FakeBus,
-    hardware::Function,
+    fake_bus::{
+        locked,
+        FakeBus, //
+    },
+    machine::Machine,
     scene, //
 };
 use crate::{
-    abi::Key,
     device::{
         DeviceExt,
         Flag, //
@@ -29,90 +30,6 @@ use kernel::{
     liveupdate::flb::Flb,
     prelude::*, //
 };
-
-/// A segment with a switch, an endpoint below it, and two functions in a slot of the root bus.
-struct Machine {
-    fake: Pin<KBox<FakeBus>>,
-    /// Root port, upstream port, downstream port.
-    ports: [Function; 3],
-    endpoint: Function,
-    slot: [Function; 2],
-}
-
-impl Machine {
-    fn new() -> Result<Self> {
-        let fake = FakeBus::new()?;
-        let port = |port, from| Config::port(port, Numbers(from, 3));
-        let running = |mut config: Config| {
-            config.set16(COMMAND, MASTER);
-            config
-        };
-
-        let root = fake.plug(None, 0x08, running(port(Port::Root, 1)?))?;
-        let upstream = fake.plug(Some(root), 0, running(port(Port::Upstream, 2)?))?;
-        let downstream = fake.plug(Some(upstream), 0, running(port(Port::Downstream, 3)?))?;
-        let endpoint = fake.plug(Some(downstream), 0, running(Config::express()?))?;
-        let slot = [
-            fake.plug(None, 0x10, running(Config::endpoint()?))?,
-            fake.plug(None, 0x11, running(Config::endpoint()?))?,
-        ];
-
-        Ok(Self {
-            fake,
-            ports: [root, upstream, downstream],
-            endpoint,
-            slot,
-        })
-    }
-
-    /// All functions.
-    fn all(&self) -> [Function; 6] {
-        let [root, upstream, downstream] = self.ports;
-        let [first, second] = self.slot;
-
-        [root, upstream, downstream, self.endpoint, first, second]
-    }
-
-    /// The endpoint and what is above it.
-    fn path(&self) -> [Function; 4] {
-        let [root, upstream, downstream] = self.ports;
-
-        [self.endpoint, downstream, upstream, root]
-    }
-
-    /// The path, as a kernel that preserves the endpoint hands it over.
-    fn entries(&self) -> [(Key, u16); 4] {
-        self.path()
-            .map(|f| (self.fake.key(f).unwrap_or(Key::new(0, 0)), 1))
-    }
-
-    fn is_incoming(&self, function: Function) -> bool {
-        let dev = self.fake.device(function);
-
-        dev.is_some_and(|dev| incoming::is_incoming(&dev))
-    }
-
-    fn is_outgoing(&self, function: Function) -> bool {
-        let dev = self.fake.device(function);
-
-        dev.is_some_and(|dev| dev.has(Flag::Outgoing))
-    }
-
-    fn has_master(&self, function: Function) -> bool {
-        self.fake.get16(function, COMMAND) & MASTER != 0
-    }
-
-    /// Removes the device, and returns whether it was there.
-    fn remove(&self, function: Function) -> bool {
-        let dev = self.fake.device(function);
-        let found = dev.is_some();
-
-        if let Some(dev) = dev {
-            self.fake.remove(dev);
-        }
-        found
-    }
-}
 
 #[kunit_tests(pci_liveupdate_enumeration)]
 mod tests {
@@ -354,6 +271,28 @@ mod tests {
             assert_eq!(scene::nr_outgoing(), Some(5));
             scene::clear();
         }
+        Ok(())
+    }
+
+    /// The first device cannot be preserved in the middle of a scan. The second one can: bus numbers
+    /// are pinned already.
+    #[test]
+    fn not_during_a_scan() -> Result {
+        let machine = Machine::new()?;
+
+        scene::begin_outgoing(16)?;
+        machine.fake.scan()?;
+        let [first, second] = [machine.slot[0], machine.endpoint].map(|f| machine.fake.device(f));
+        let (first, second) = (first.ok_or(ENODEV)?, second.ok_or(ENODEV)?);
+
+        assert_eq!(locked(|| outgoing::preserve(&first)), Err(EAGAIN));
+        assert_eq!(scene::nr_outgoing(), Some(0));
+        assert!(!first.has(Flag::Outgoing));
+        outgoing::preserve(&first)?;
+        assert_eq!(locked(|| outgoing::preserve(&second)), Ok(()));
+        locked(|| outgoing::unpreserve(&second));
+        assert_eq!(scene::nr_outgoing(), Some(1));
+        scene::clear();
         Ok(())
     }
 

@@ -75,6 +75,8 @@ unsafe impl Sync for Ops {}
 pub(crate) struct FakeBus {
     // The PCI core of x86 wants this at the start of what `sysdata` points to.
     sysdata: Opaque<bindings::pci_sysdata>,
+    /// All bus numbers of the segment.
+    numbers: Opaque<bindings::resource>,
     domain: u32,
     root: Cell<*mut bindings::pci_bus>,
     #[pin]
@@ -91,11 +93,19 @@ impl FakeBus {
             node: bindings::NUMA_NO_NODE,
             ..Default::default()
         };
+        let numbers = bindings::resource {
+            start: ROOT.into(),
+            end: u8::MAX.into(),
+            // CAST: the flag is one of the lower 32 bits.
+            flags: bindings::IORESOURCE_BUS as c_ulong,
+            ..Default::default()
+        };
 
         // INVARIANT: there is no root bus.
         KBox::try_pin_init(
             try_pin_init!(Self {
                 sysdata: Opaque::new(sysdata),
+                numbers: Opaque::new(numbers),
                 domain,
                 root: Cell::new(ptr::null_mut()),
                 hardware <- new_spinlock!(Hardware::new()),
@@ -123,10 +133,12 @@ impl FakeBus {
     pub(crate) fn scan(&self) -> Result {
         let windows = Opaque::<bindings::list_head>::uninit();
 
-        // SAFETY: `windows` is an empty list for the time of the call. `OPS` lives forever, and
-        // `self` until the root bus is removed: it is pinned, and `drop()` sees to the order.
+        // SAFETY: `windows` is a list for the time of the call, that is empty after it. `OPS` lives
+        // forever, and `self` until the root bus is removed: it is pinned, and `drop()` sees to the
+        // order.
         let root = locked(|| unsafe {
             bindings::INIT_LIST_HEAD(windows.get());
+            bindings::pci_add_resource(windows.get(), self.numbers.get());
             bindings::pci_scan_root_bus(
                 ptr::null_mut(),
                 c_int::from(ROOT),
@@ -139,6 +151,8 @@ impl FakeBus {
         // INVARIANT: either null, or made just now.
         self.root.set(root);
         if root.is_null() {
+            // SAFETY: Nobody has taken what is in the list.
+            unsafe { bindings::pci_free_resource_list(windows.get()) };
             return Err(ENOMEM);
         }
         Ok(())
@@ -251,7 +265,7 @@ impl Deref for Device<'_> {
 
 /// Runs `f` as whoever adds and removes devices has to. A failed assertion ends the task, so there
 /// must be none in it.
-fn locked<T>(f: impl FnOnce() -> T) -> T {
+pub(crate) fn locked<T>(f: impl FnOnce() -> T) -> T {
     // SAFETY: No test holds the lock already. It is given back below.
     unsafe { bindings::pci_lock_rescan_remove() };
     let result = f();

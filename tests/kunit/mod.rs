@@ -16,14 +16,18 @@ mod bare;
 mod config;
 mod fake_bus;
 mod hardware;
+mod machine;
 mod scene;
 
 mod arrivals;
 mod cost;
 mod counts;
 mod enumeration;
+mod errnos;
+mod fabric;
 mod facts;
 mod paths;
 mod words;
+mod worlds;
 
 pub(crate) use scene::Plain;

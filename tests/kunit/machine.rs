@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A small machine on a fake bus, for tests that do not care how it looks.
+
+use super::{
+    config::{
+        Config,
+        Numbers,
+        Port,
+        COMMAND,
+        MASTER, //
+    },
+    fake_bus::FakeBus,
+    hardware::Function, //
+};
+use crate::{
+    abi::Key,
+    device::{
+        DeviceExt,
+        Flag, //
+    },
+    incoming, //
+};
+use kernel::prelude::*;
+
+/// A segment with a switch, an endpoint below it, and two functions in a slot of the root bus.
+pub(crate) struct Machine {
+    pub(crate) fake: Pin<KBox<FakeBus>>,
+    /// Root port, upstream port, downstream port.
+    pub(crate) ports: [Function; 3],
+    pub(crate) endpoint: Function,
+    pub(crate) slot: [Function; 2],
+}
+
+impl Machine {
+    pub(crate) fn new() -> Result<Self> {
+        Self::with(|_| {})
+    }
+
+    /// The same, with ports that have more than they need.
+    pub(crate) fn with(more: impl Fn(&mut Config)) -> Result<Self> {
+        let fake = FakeBus::new()?;
+        let port = |port, from| {
+            let mut config = Config::port(port, Numbers(from, 3))?;
+            more(&mut config);
+            Ok::<_, Error>(config)
+        };
+        let running = |mut config: Config| {
+            config.set16(COMMAND, MASTER);
+            config
+        };
+
+        let root = fake.plug(None, 0x08, running(port(Port::Root, 1)?))?;
+        let upstream = fake.plug(Some(root), 0, running(port(Port::Upstream, 2)?))?;
+        let downstream = fake.plug(Some(upstream), 0, running(port(Port::Downstream, 3)?))?;
+        let endpoint = fake.plug(Some(downstream), 0, running(Config::express()?))?;
+        let slot = [
+            fake.plug(None, 0x10, running(Config::endpoint()?))?,
+            fake.plug(None, 0x11, running(Config::endpoint()?))?,
+        ];
+
+        Ok(Self {
+            fake,
+            ports: [root, upstream, downstream],
+            endpoint,
+            slot,
+        })
+    }
+
+    /// All functions.
+    pub(crate) fn all(&self) -> [Function; 6] {
+        let [root, upstream, downstream] = self.ports;
+        let [first, second] = self.slot;
+
+        [root, upstream, downstream, self.endpoint, first, second]
+    }
+
+    /// The endpoint and what is above it.
+    pub(crate) fn path(&self) -> [Function; 4] {
+        let [root, upstream, downstream] = self.ports;
+
+        [self.endpoint, downstream, upstream, root]
+    }
+
+    /// The path, as a kernel that preserves the endpoint hands it over.
+    pub(crate) fn entries(&self) -> [(Key, u16); 4] {
+        self.path()
+            .map(|f| (self.fake.key(f).unwrap_or(Key::new(0, 0)), 1))
+    }
+
+    pub(crate) fn is_incoming(&self, function: Function) -> bool {
+        let dev = self.fake.device(function);
+
+        dev.is_some_and(|dev| incoming::is_incoming(&dev))
+    }
+
+    pub(crate) fn is_outgoing(&self, function: Function) -> bool {
+        let dev = self.fake.device(function);
+
+        dev.is_some_and(|dev| dev.has(Flag::Outgoing))
+    }
+
+    pub(crate) fn has_master(&self, function: Function) -> bool {
+        self.fake.get16(function, COMMAND) & MASTER != 0
+    }
+
+    /// Removes the device, and returns whether it was there.
+    pub(crate) fn remove(&self, function: Function) -> bool {
+        let dev = self.fake.device(function);
+        let found = dev.is_some();
+
+        if let Some(dev) = dev {
+            self.fake.remove(dev);
+        }
+        found
+    }
+}

@@ -49,8 +49,12 @@ pub(crate) struct Forest {
     segments: KVVec<Opaque<bindings::pci_sysdata>>,
     buses: KVVec<Opaque<bindings::pci_bus>>,
     devices: KVVec<Opaque<bindings::pci_dev>>,
-    sriov: KVVec<Opaque<bindings::pci_sriov>>,
-    used: [usize; 4],
+    /// Of whichever device is a Physical Function.
+    sriov: KBox<Opaque<bindings::pci_sriov>>,
+    /// How many of each are wired.
+    nr_segments: usize,
+    nr_buses: usize,
+    nr_devices: usize,
 }
 
 impl Forest {
@@ -61,17 +65,19 @@ impl Forest {
             segments: KVVec::zeroed(segments, GFP_KERNEL)?,
             buses: KVVec::zeroed(buses, GFP_KERNEL)?,
             devices: KVVec::zeroed(devices, GFP_KERNEL)?,
-            sriov: KVVec::zeroed(1, GFP_KERNEL)?,
-            used: [0; 4],
+            sriov: KBox::new(Opaque::zeroed(), GFP_KERNEL)?,
+            nr_segments: 0,
+            nr_buses: 0,
+            nr_devices: 0,
         })
     }
 
     /// Adds a segment with its root bus.
     pub(crate) fn root(&mut self, domain: u32, number: u8) -> Result<Bus> {
-        let segment = Segment(self.used[0]);
+        let segment = Segment(self.nr_segments);
         let sysdata = self.segments.get(segment.0).ok_or(ENOMEM)?.get();
 
-        self.used[0] += 1;
+        self.nr_segments += 1;
         // CAST: segments are `int` in C.
         //
         // SAFETY: An element of ours, that is zeroed.
@@ -80,11 +86,11 @@ impl Forest {
     }
 
     fn bus(&mut self, segment: Segment, number: u8) -> Result<Bus> {
-        let nr = self.used[1];
+        let nr = self.nr_buses;
         let bus = self.buses.get(nr).ok_or(ENOMEM)?.get();
         let sysdata = self.segments.get(segment.0).ok_or(EINVAL)?.get();
 
-        self.used[1] += 1;
+        self.nr_buses += 1;
         // SAFETY: An element of ours, that is zeroed.
         unsafe {
             (*bus).sysdata = sysdata.cast();
@@ -95,11 +101,11 @@ impl Forest {
 
     /// Adds a device without anything below it.
     pub(crate) fn endpoint(&mut self, bus: Bus, devfn: u8) -> Result<Dev> {
-        let nr = self.used[2];
+        let nr = self.nr_devices;
         let dev = self.devices.get(nr).ok_or(ENOMEM)?.get();
         let bus = self.buses.get(bus.0).ok_or(EINVAL)?.get();
 
-        self.used[2] += 1;
+        self.nr_devices += 1;
         // SAFETY: An element of ours, that is zeroed.
         unsafe {
             (*dev).bus = bus;
@@ -112,12 +118,12 @@ impl Forest {
     /// Adds a bridge, and the bus below it.
     pub(crate) fn bridge(&mut self, above: Bus, devfn: u8, number: u8) -> Result<(Dev, Bus)> {
         let dev = self.endpoint(above, devfn)?;
-        let below = Bus(self.used[1]);
+        let below = Bus(self.nr_buses);
         let child = self.buses.get(below.0).ok_or(ENOMEM)?.get();
         let parent = self.buses.get(above.0).ok_or(EINVAL)?.get();
         let bridge = self.raw(dev);
 
-        self.used[1] += 1;
+        self.nr_buses += 1;
         // SAFETY: Elements of ours; `child` is zeroed.
         unsafe {
             (*bridge).hdr_type = bindings::PCI_HEADER_TYPE_BRIDGE as u8;
@@ -131,9 +137,9 @@ impl Forest {
     }
 
     /// Gives `dev` a trait that ordinary devices do not have.
-    pub(crate) fn give(&mut self, dev: Dev, what: Trait) -> Result {
+    pub(crate) fn give(&mut self, dev: Dev, what: Trait) {
         let raw = self.raw(dev);
-        let sriov = self.sriov.first().ok_or(EINVAL)?.get();
+        let sriov = self.sriov.get();
         let quirk = bindings::pci_dev_flags_PCI_DEV_FLAGS_ACS_ENABLED_QUIRK;
 
         // SAFETY: Elements of ours, that nobody else has: `self` is borrowed exclusively.
@@ -153,7 +159,6 @@ impl Forest {
                 Trait::Removed => (*raw).priv_flags |= 1 << bindings::PCI_DEV_REMOVED,
             }
         }
-        Ok(())
     }
 
     /// The device, as the core has it.

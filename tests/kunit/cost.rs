@@ -38,8 +38,8 @@ use kernel::{
     }, //
 };
 
-/// The numbers of devices that are compared: segments, endpoints in each. The bridges above a single
-/// device would come and go with it, which costs more.
+/// The numbers of devices that are compared: segments, endpoints in each. The bridges above a
+/// single device would come and go with it, which costs more.
 const SIZES: [(u32, u16); 4] = [(1, 2), (1, 64), (4, 256), (64, 256)];
 
 /// How often each operation is measured, and done for each measurement.

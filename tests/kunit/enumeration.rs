@@ -274,8 +274,8 @@ mod tests {
         Ok(())
     }
 
-    /// The first device cannot be preserved in the middle of a scan. The second one can: bus numbers
-    /// are pinned already.
+    /// The first device cannot be preserved in the middle of a scan. The second one can: no bus
+    /// number changes any more.
     #[test]
     fn not_during_a_scan() -> Result {
         let machine = Machine::new()?;

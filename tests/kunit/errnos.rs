@@ -77,9 +77,9 @@ mod tests {
         assert_eq!(preserve(forest.get(dev)), 0);
         assert_eq!(preserve(forest.get(dev)), errno(EBUSY));
         assert_eq!(preserve(forest.get(other)), errno(ENOSPC));
-        forest.give(other, Trait::Removed)?;
+        forest.give(other, Trait::Removed);
         assert_eq!(preserve(forest.get(other)), errno(ENODEV));
-        forest.give(other, Trait::AcsQuirk)?;
+        forest.give(other, Trait::AcsQuirk);
         assert_eq!(preserve(forest.get(other)), errno(EINVAL));
         scene::clear();
         // What the device is comes before whether anything is preserved at all.
@@ -133,7 +133,7 @@ mod tests {
         let removal = || outgoing::cleanup(first());
         assert_eq!(counts("removed_while_preserved", removal), 1);
 
-        forest.give(dev, Trait::AcsQuirk)?;
+        forest.give(dev, Trait::AcsQuirk);
         let quirk = || {
             preserve(forest.get(dev));
         };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a live device depends on, left as it is while the PCI core enumerates: bus numbers, ACS, ARI,
-//! Bus Master.
+//! What a live device depends on, left as it is while the PCI core enumerates: bus numbers, ACS,
+//! ARI, Bus Master.
 
 use super::{
     config::{

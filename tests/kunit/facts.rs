@@ -59,7 +59,7 @@ mod tests {
         for (what, objection) in table {
             let (mut forest, dev, other) = pair()?;
             if let Some(what) = what(other) {
-                forest.give(dev, what)?;
+                forest.give(dev, what);
             }
             let dev = forest.get(dev);
             scene::begin_outgoing(8)?;
@@ -100,7 +100,7 @@ mod tests {
     fn removed() -> Result {
         let (mut forest, dev, _) = pair()?;
 
-        forest.give(dev, Trait::Removed)?;
+        forest.give(dev, Trait::Removed);
         scene::begin_outgoing(8)?;
         assert_eq!(outgoing::preserve(forest.get(dev)), Err(ENODEV));
         assert_eq!(scene::nr_outgoing(), Some(0));

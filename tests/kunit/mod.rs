@@ -22,6 +22,7 @@ mod scene;
 mod arrivals;
 mod cost;
 mod counts;
+mod crowd;
 mod enumeration;
 mod errnos;
 mod fabric;

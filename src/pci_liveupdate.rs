@@ -16,7 +16,7 @@
 //!
 //! [`abi`] is what both kernels agree on, [`logic`] what is counted and decided; neither knows that
 //! it is in a kernel. [`device`] is all that the core knows of a `struct pci_dev`. The locks are in
-//! [`state`].
+//! [`state`]. What a unit test does stays in a [`world`] of its own.
 
 use kernel::prelude::*;
 

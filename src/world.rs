@@ -34,18 +34,18 @@ impl<T> Deref for PerWorld<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        match &self.0 {
-            [.., test] if is_test() => test,
-            [machine, ..] => machine,
+        match (&self.0, is_test()) {
+            ([machine, ..], false) => machine,
+            ([.., test], true) => test,
         }
     }
 }
 
 impl<T> DerefMut for PerWorld<T> {
     fn deref_mut(&mut self) -> &mut T {
-        match &mut self.0 {
-            [.., test] if is_test() => test,
-            [machine, ..] => machine,
+        match (&mut self.0, is_test()) {
+            ([machine, ..], false) => machine,
+            ([.., test], true) => test,
         }
     }
 }

@@ -9,13 +9,16 @@ preserved is not there any more, so the jump is refused. Either way the card wor
 from errno import ENODEV
 
 from demo.card import DRIVER, Card
+from demo.ring import Ring
 from demo.run import MACHINE as MACHINE
 from demo.run import PATH
 from demo.traffic import Traffic, sustainable
-from vm import Guest, Vm, check
+from vm import Guest, Vm, check, handover
 
 TOKEN = 1
 ENOUGH = 200
+# Four MiB
+RING_ORDER = 10
 
 
 def works(vm: Vm, guest: Guest) -> None:
@@ -47,8 +50,12 @@ def not_retrieved(vm: Vm, old: Guest) -> None:
 def unbound(vm: Vm, old: Guest) -> None:
     """The old kernel loses the ring before the jump."""
     function = old.pci("card")
+    ring = handover.Page(Ring.of(vm.ram, function.bdf).address, RING_ORDER)
+    check.contains("preserved memory", handover.preserved(vm.ram, old.kho_fdt()), ring)
     vm.step("the driver is unbound, and the jump is refused")
     function.unbind()
+    kept = ring in handover.preserved(vm.ram, old.kho_fdt())
+    check.true("the ring is preserved no longer", not kept)
     with check.refused(ENODEV):
         vm.live_update()
     vm.step("the driver is bound again")

@@ -5,7 +5,10 @@ The second kernel takes the ring over and hands it on where it is: the card cann
 of another one without losing frames.
 """
 
+from errno import ENODEV
+
 from demo.card import Card
+from demo.ring import COMPATIBLE
 from demo.run import MACHINE as MACHINE
 from demo.run import PATH
 from demo.traffic import Traffic, masters_cleared, sustainable
@@ -42,3 +45,9 @@ def story(vm: Vm) -> None:
         check.empty("what is wrong with the frames", traffic.problems())
         check.empty("writes that clear Bus Master", masters_cleared(vm, path, before))
         check.equal("canaries around the ring, says the driver", card.statistics().canaries, 1)
+
+    vm.step("the driver is unbound, and gives the ring back like one of its own")
+    guest.pci("card").unbind()
+    with check.refused(ENODEV):
+        card.take(traffic.stream)
+    check.true("nothing looks like a ring", not vm.ram.find(COMPATIBLE, align=1 << 22))

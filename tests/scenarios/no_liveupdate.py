@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The next kernel has Live Update switched off: it must not run beside devices unawares.
+
+KHO still tells it that devices were handed over. What it does then is its policy; if there
+are none, with or without anything else in the handover, it boots without a complaint.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vm import Expected, Guest, Machine, Vm, check, contain, endpoint, root_port, sample
+from vm.trace import Mark
+
+MACHINE = Machine(devices=[root_port("rp0", "4"), endpoint("ep0", "rp0")])
+
+TOKEN = 1
+WARNING = 4
+PANIC = "PCI Live Update"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is handed over, and what the kernel that gets it is told to do."""
+
+    policy: str
+    device: bool = True
+    state: bool = True
+
+    @property
+    def expected(self) -> Sequence[Expected]:
+        """On the console."""
+        if self.policy == "panic" and self.device:
+            return Expected(f"Kernel panic - not syncing: {PANIC}"), Expected("Call Trace:", None)
+        return ()
+
+
+CASES = {
+    "panic": Case("panic"),
+    "contain": Case("contain"),
+    "ignore": Case("ignore"),
+    "no-device": Case("panic", device=False),
+    "nothing": Case("panic", device=False, state=False),
+}
+
+
+def goes_on(vm: Vm, new: Guest, case: Case, bdf: str, jump: Mark) -> None:
+    """Without Live Update."""
+    check.equal("live updates", new.hello.live_updates, None)
+    check.empty("incoming", new.incoming())
+    if not case.device:
+        worrying = [line for line in new.log(WARNING) if "pci_liveupdate" in line]
+        check.empty("warnings of the core", worrying)
+    elif case.policy == "contain":
+        contain.contained(vm, new, jump)
+    else:
+        check.true("Bus Master of the device is on", new.pci(bdf).bus_master)
+    check.true("it is bound like any other", sample.bind(new, bdf)[0].driver)
+
+
+def story(vm: Vm, case: Case) -> None:
+    old = vm.boot()
+    (device,) = sample.bind(old, "ep0")
+    if case.state:
+        session = old.create_session()
+        session.save({"passengers": int(case.device)})
+        if case.device:
+            sample.preserve(session, device, TOKEN)
+    arguments = f"liveupdate=off pci_liveupdate={case.policy}"
+    if case.expected:
+        vm.jump_into_panic(PANIC, arguments)
+        return
+    jump: list[Mark] = []
+    new = vm.jump(arguments, at_jump=lambda: jump.append(vm.trace.mark()))
+    goes_on(vm, new, case, device.bdf, jump[0])

@@ -25,8 +25,8 @@ use zerocopy_derive::KnownLayout;
 /// The name of the format, for LUO and in the memory itself.
 pub(crate) const COMPATIBLE: &CStr = c"e1000e-liveupdate-v1";
 
-/// How many frames the ring holds, less one. At a thousand frames a second that is as many seconds
-/// as nobody needs to listen: more than a kernel takes to replace another one.
+/// How many frames the ring holds, less one: those of 15 seconds at a thousand frames a second. One
+/// kernel should have replaced the other by then, as a full ring loses what comes after.
 pub(crate) const DESCRIPTORS: usize = 60 * PAGE_SIZE / size_of::<Descriptor>();
 
 /// The smallest buffer that the device knows.

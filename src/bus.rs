@@ -53,8 +53,7 @@ impl<'a> Bus<'a> {
         let (number, end) = unsafe { ((*self.0.as_ptr()).number, (*self.0.as_ptr()).busn_res.end) };
 
         Range {
-            // CAST: `number` is as wide as it is in the registers.
-            first: number as u8,
+            first: number,
             last: u8::try_from(end).unwrap_or(u8::MAX),
         }
     }

@@ -81,7 +81,7 @@ impl Config {
     pub(crate) fn bridge(numbers: Numbers) -> Result<Self> {
         let mut config = Self::new(CONVENTIONAL, BRIDGE)?;
 
-        config.into_bridge(numbers);
+        config.make_bridge(numbers);
         Ok(config)
     }
 
@@ -97,12 +97,12 @@ impl Config {
     pub(crate) fn port(port: Port, numbers: Numbers) -> Result<Self> {
         let mut config = Self::new(EXPRESS, BRIDGE)?;
 
-        config.into_bridge(numbers);
+        config.make_bridge(numbers);
         config.add_express(port);
         Ok(config)
     }
 
-    fn into_bridge(&mut self, Numbers(secondary, subordinate): Numbers) {
+    fn make_bridge(&mut self, Numbers(secondary, subordinate): Numbers) {
         self.set8(HEADER_TYPE, bindings::PCI_HEADER_TYPE_BRIDGE as u8);
         self.set8(SECONDARY, secondary);
         self.set8(SUBORDINATE, subordinate);

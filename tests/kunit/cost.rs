@@ -128,7 +128,7 @@ mod tests {
         for size in 0..SIZES.len() {
             let (shape, grown) = grow(size)?;
             let devices = || grown.endpoints.iter().map(|dev| grown.forest.get(*dev));
-            let Some(last) = devices().last() else {
+            let Some(last) = devices().next_back() else {
                 return Err(EINVAL);
             };
 

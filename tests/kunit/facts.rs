@@ -42,7 +42,8 @@ mod tests {
     /// Each objection, and what is none. Nothing is counted for whoever meets one.
     #[test]
     fn objections() -> Result {
-        let table: [(fn(Dev) -> Option<Trait>, Option<Objection>); 5] = [
+        type Row = (fn(Dev) -> Option<Trait>, Option<Objection>);
+        let table: [Row; 5] = [
             (|_| None, None),
             (|_| Some(Trait::Physical(0)), None),
             (

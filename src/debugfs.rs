@@ -9,14 +9,17 @@ use crate::{
     state::STATE,
     stats, //
 };
-use core::mem;
 use kernel::{
     debugfs::Scope,
     fmt,
-    prelude::*, //
+    prelude::*,
+    sync::SetOnce, //
 };
 
-/// Creates the files. They stay for as long as the kernel runs.
+/// The files. They stay for as long as the kernel runs.
+static FILES: SetOnce<Pin<KBox<Scope<()>>>> = SetOnce::new();
+
+/// Creates the files.
 pub(crate) fn create() {
     let files = Scope::<()>::dir((), c"pci_liveupdate", |nothing, dir| {
         dir.read_callback_file(c"outgoing", nothing, &show_outgoing);
@@ -25,7 +28,9 @@ pub(crate) fn create() {
     });
 
     match KBox::pin_init(files, GFP_KERNEL) {
-        Ok(files) => mem::forget(files),
+        Ok(files) => {
+            FILES.populate(files);
+        }
         Err::<_, Error>(_) => pr_warn!("no memory for the files in debugfs\n"),
     }
 }

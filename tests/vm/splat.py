@@ -23,7 +23,9 @@ PATTERNS: dict[str, str] = {
     "kasan": r"\bKASAN: ",
     "ubsan": r"\bUBSAN: ",
     "kcsan": r"\bKCSAN: ",
-    "kmemleak": r"kmemleak: .*(suspected memory leak|Kernel memory leak detector disabled)",
+    # What the command line switches off says so at once; what gives up says so later.
+    "kmemleak": r"kmemleak: .*suspected memory leak"
+    r"|(?<!\[    0\.000000\] )kmemleak: Kernel memory leak detector disabled",
     "lockdep": r"possible (circular|recursive) locking|inconsistent lock state|lock order",
     "lockdep off": r"turning off the locking correctness validator|INFO: lockdep is turned off",
     "bad unlock": r"bad unlock balance|still held|held lock freed|nested lock was not taken",

@@ -38,12 +38,12 @@ impl<'a> Bus<'a> {
         Some(Self(NonNull::new(bus)?, PhantomData))
     }
 
-    /// The bus below `bridge`, if it has been scanned.
+    /// The bus below `bridge`, if there is one yet. Only for scans.
     pub(crate) fn below(bridge: &'a pci::Device) -> Option<Self> {
         // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
         let bus = unsafe { (*bridge.raw()).subordinate };
 
-        // INVARIANT: the bus goes away with the bridge.
+        // INVARIANT: during a scan, the bus lives as long as the bridge.
         Some(Self(NonNull::new(bus)?, PhantomData))
     }
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Scans, hotplug, resets, preserve and unpreserve all at once, and finish in the middle of scans."""
+"""Scans, removal, resets, preserve and unpreserve all at once, and finish in the middle of scans.
+
+Devices go and come by way of sysfs. pciehp takes its own lock and that of scans in
+both orders, and lockdep looks no further once it has seen that.
+"""
 
 from errno import EAGAIN, EBUSY, ENODEV, ENOENT
 
@@ -11,14 +15,12 @@ MACHINE = Machine(
         root_port("rp0", "3"),
         root_port("rp1", "4"),
         root_port("rp2", "5"),
-        root_port("rp3", "6"),
         endpoint("live", "rp0"),
         endpoint("second", "rp1"),
         endpoint("goes", "rp2"),
     ],
     # Scans write bus numbers, unless something keeps them from it.
     arguments="pci=assign-busses",
-    qemu=["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"],
     cpus=2,
 )
 
@@ -69,7 +71,6 @@ def story(vm: Vm) -> None:
     patience = 10 * vm.limits.request
 
     vm.step("all at once")
-    vm.plug(endpoint("plugged", "rp3"))
     run(
         old,
         patience,

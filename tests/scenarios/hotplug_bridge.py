@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A bridge plugged in beside a preserved device gets bus numbers only when that one is given back."""
 
-from vm import Expected, Machine, Vm, check, device, endpoint, root_port, sample
+from vm import Machine, Vm, check, device, endpoint, root_port, sample
 from vm.pci import BUS_NUMBERS
 
 MACHINE = Machine(
@@ -10,12 +10,6 @@ MACHINE = Machine(
     arguments="pci=assign-busses,hpbussize=4",
     qemu=["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"],
 )
-
-# pciehp takes its own lock and that of scans in both orders, without anything of ours.
-EXPECTED = [
-    Expected("WARNING: possible circular locking dependency", None),
-    Expected("Call Trace:", None),
-]
 
 
 def story(vm: Vm) -> None:

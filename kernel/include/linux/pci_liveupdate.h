@@ -54,6 +54,8 @@ void pci_liveupdate_unregister_flb(struct liveupdate_file_handler *fh);
  * * -EOPNOTSUPP - Live Update is off.
  * * -ENOENT - No file is being preserved.
  * * -EBUSY - @dev is preserved already.
+ * * -EAGAIN - A scan for devices is running; the file can be preserved when it
+ *   has ended. The driver passes this on.
  * * -ENODEV - @dev was removed.
  * * -EOVERFLOW - A bridge above @dev has 65,535 preserved devices below it.
  * * -ENOSPC - The array is full.

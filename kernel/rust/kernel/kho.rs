@@ -31,15 +31,11 @@
 
 use crate::{
     bindings,
-    error::{
-        from_err_ptr,
-        to_result, //
-    },
+    error::from_err_ptr,
     page::PAGE_SIZE,
     prelude::*, //
 };
 use core::{
-    mem,
     ops::{
         Deref,
         DerefMut, //
@@ -59,21 +55,16 @@ pub fn is_enabled() -> bool {
     unsafe { bindings::kho_is_enabled() }
 }
 
-/// Returns whether the previous kernel handed memory over to this one.
-pub fn is_boot() -> bool {
-    // SAFETY: There are no requirements to call this function.
-    unsafe { bindings::is_kho_boot() }
-}
-
 /// The right to take over memory that the previous kernel preserved.
 ///
 /// It says nothing about the memory yet: whether the number is the address of preserved memory at
-/// all turns out in [`Restored::take`].
+/// all turns out in [`Restored::take`] or, if a device is working on it, in [`Shared::take`].
 ///
 /// # Invariants
 ///
 /// If the number is the physical address of memory that was preserved through KHO, then no other
-/// code of this kernel accesses that memory, and no other [`Handle`] for it is used.
+/// code of this kernel accesses that memory, and no other [`Handle`] for it is used. Unless it is
+/// used for [`Shared::take`] only, no device writes to that memory.
 #[must_use = "a handle that is not taken keeps its memory reserved until the next boot"]
 #[derive(Debug)]
 pub struct Handle(u64);
@@ -85,7 +76,8 @@ impl Handle {
     ///
     /// `raw` must be what [`Preserved::handle`], or its C counterpart, returned to the owner of the
     /// memory in the previous kernel. In this kernel the caller must be the only one to access that
-    /// memory, and must not use more than one handle for it.
+    /// memory, and must not use more than one handle for it. If a device may be writing to it, the
+    /// handle must be used for [`Shared::take`] only.
     #[inline]
     pub unsafe fn from_raw(raw: u64) -> Self {
         // INVARIANT: The safety requirements of this function are the type invariant.
@@ -427,28 +419,6 @@ impl<T: ?Sized> Restored<T> {
     #[inline]
     pub fn size(&self) -> usize {
         self.view.size
-    }
-
-    /// Preserves the memory for the kernel after this one, where it is and with what is in it.
-    ///
-    /// For memory that cannot move, as a device works on it. Gives the memory back if KHO has no
-    /// room to remember it.
-    pub fn preserve(self) -> Result<Preserved<T>, (Error, Self)> {
-        // SAFETY: By the type invariants, `self` owns a reference on the folio.
-        let ret = unsafe { bindings::kho_preserve_folio(self.folio.as_ptr()) };
-        if let Err(err) = to_result(ret) {
-            return Err((err, self));
-        }
-
-        let view = View {
-            ptr: self.view.ptr,
-            size: self.view.size,
-        };
-        // The reference on the folio moves into the new value.
-        mem::forget(self);
-
-        // INVARIANT: The folio is preserved, and the reference on it is ours.
-        Ok(Preserved { view })
     }
 }
 

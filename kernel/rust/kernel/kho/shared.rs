@@ -2,15 +2,23 @@
 
 //! Preserved memory that a device works on.
 
-use super::Preserved;
+use super::{
+    Handle,
+    Preserved,
+    View, //
+};
 use crate::{
+    bindings,
+    error::to_result,
     io::{
         IoBase,
         SysMem,
         SysMemBackend, //
     },
+    prelude::*,
     ptr::KnownSize, //
 };
+use core::ptr::NonNull;
 
 /// [`Preserved`] memory that a device reads and writes on its own, also while kernels change.
 ///
@@ -69,6 +77,39 @@ impl<T: ?Sized> Preserved<T> {
     pub fn share(self) -> Shared<T> {
         // INVARIANT: `self` is moved, so nothing borrows from it.
         Shared { memory: self }
+    }
+}
+
+impl<T: FromBytes + IntoBytes> Shared<T> {
+    /// Takes over memory of the previous kernel that a device may be writing to right now.
+    ///
+    /// It is preserved for the kernel after this one from the first moment on, because it cannot
+    /// move there later.
+    ///
+    /// Fails with [`ENOENT`] if the handle is null, with [`EINVAL`] if it is not the address of
+    /// preserved memory, or if the memory is too small for a `T`, and with [`ENOMEM`] if KHO has no
+    /// room to remember it. It is lost then until the next boot, but never free: the device does
+    /// not know.
+    pub fn take(handle: Handle) -> Result<Self> {
+        let folio = handle.restore()?.as_ptr();
+
+        // SAFETY: `restore()` returned a folio that is alive, with a reference that is ours and is
+        // not given back by an early return.
+        let (size, base) = unsafe { (bindings::folio_size(folio), bindings::folio_address(folio)) };
+        let ptr = NonNull::new(base.cast::<T>()).ok_or(EINVAL)?;
+        if size < size_of::<T>() || !ptr.is_aligned() {
+            return Err(EINVAL);
+        }
+        // SAFETY: As above.
+        to_result(unsafe { bindings::kho_preserve_folio(folio) })?;
+
+        // INVARIANT: `T` fits into the folio, which KHO preserves and nobody else of this kernel
+        // uses, by the type invariant of `Handle`. There was no reference to the memory.
+        Ok(Self {
+            memory: Preserved {
+                view: View { ptr, size },
+            },
+        })
     }
 }
 

@@ -26,10 +26,7 @@
 //! run in the context of the process that made the request, with locks of LUO held; hence they must
 //! not wait for anybody who may be waiting for LUO, such as the last close of a preserved file.
 
-use super::{
-    compatible,
-    flb, //
-};
+use super::compatible;
 use crate::{
     bindings,
     error::{
@@ -238,15 +235,6 @@ impl<H: Handler> Registration<H> {
     #[inline]
     pub fn as_raw(&self) -> *mut bindings::liveupdate_file_handler {
         self.inner.get()
-    }
-
-    /// Makes the files of this handler depend on the state of an FLB, up to the end of the
-    /// registration.
-    ///
-    /// Fails like [`flb::Static::register`].
-    pub fn register_flb<F: flb::Flb>(&self, flb: &'static flb::Static<F>) -> Result {
-        // SAFETY: By the type invariant, the handler is registered.
-        unsafe { flb.register(self.as_raw()) }
     }
 
     /// # Safety

@@ -206,24 +206,6 @@ impl<F: Flb> Static<F> {
         unsafe { bindings::liveupdate_unregister_flb(handler, self.as_raw()) }
     }
 
-    /// Gets the object of the old kernel's state.
-    ///
-    /// Fails with [`ENOENT`] if no file is preserved that depends on it.
-    ///
-    /// Only for the callbacks of a file handler, which LUO keeps apart from the reboot: LUO hands
-    /// the count over as it is, and for a reference that is held at that moment the next kernel
-    /// would wait in vain.
-    pub fn get_outgoing(&'static self) -> Result<OutgoingRef<F>> {
-        let mut obj = ptr::null_mut();
-
-        // SAFETY: By the type invariant, the C structure is valid; it is `'static`.
-        to_result(unsafe { bindings::liveupdate_flb_get_outgoing(self.as_raw(), &mut obj) })?;
-
-        // INVARIANT: LUO just counted a reference for us, and `obj` is what `preserve_callback()`
-        // stored, as LUO calls no other to make one.
-        Ok(OutgoingRef { flb: self, obj })
-    }
-
     /// Gets the object that the previous kernel's state became, and makes it at the first time.
     ///
     /// Fails with [`ENODATA`] if there was no live update or the object is finished, [`ENOENT`] if
@@ -288,35 +270,6 @@ impl<F: Flb> Static<F> {
         // SAFETY: LUO passes valid arguments, with the `obj` that `retrieve_callback()` stored. It
         // calls this once, when there is no reference left, and forgets the `obj`.
         F::finish(unsafe { F::Incoming::from_foreign((*args).obj) });
-    }
-}
-
-/// A reference to an outgoing object. Counts like a file that is preserved.
-///
-/// # Invariants
-///
-/// LUO counts a reference on the outgoing object of `flb` for this value. `obj` is that object, as
-/// made by `<F::Outgoing as ForeignOwnable>::into_foreign()`.
-#[must_use = "the reference is given back at once when it is unused"]
-pub struct OutgoingRef<F: Flb> {
-    flb: &'static Static<F>,
-    obj: *mut c_void,
-}
-
-impl<F: Flb> OutgoingRef<F> {
-    /// Borrows the object.
-    pub fn get(&self) -> <F::Outgoing as ForeignOwnable>::Borrowed<'_> {
-        // SAFETY: By the type invariants, `obj` came from `into_foreign()`; LUO does not give it to
-        // `unpreserve_callback()` while the reference is counted, and only hands out shared
-        // borrows.
-        unsafe { F::Outgoing::borrow(self.obj) }
-    }
-}
-
-impl<F: Flb> Drop for OutgoingRef<F> {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants, there is a reference to give back.
-        unsafe { bindings::liveupdate_flb_put_outgoing(self.flb.as_raw()) }
     }
 }
 

@@ -74,9 +74,11 @@ impl Device {
     /// To be called in [`file::Handler::preserve`] of a handler with a [`Registration`]. The result
     /// belongs into the object that the handler returns.
     ///
-    /// Fails with [`EINVAL`] if the device is of a kind that cannot be preserved (the log has the
-    /// reason), [`EBUSY`] if it is preserved already, [`ENOSPC`] if there is no room for more
-    /// devices, [`ENOENT`] outside of a handler's callback.
+    /// Fails with [`EINVAL`] if the device cannot be preserved as it is (the log has the reason),
+    /// [`EBUSY`] if it is preserved already, [`EAGAIN`] while a scan for devices is running,
+    /// [`ENOSPC`] or [`EOVERFLOW`] if there is no room for more devices, [`ENODEV`] if it was
+    /// removed, [`ENOENT`] outside of a handler's callback, [`EOPNOTSUPP`] if live updates are
+    /// switched off, and [`ENOMEM`].
     pub fn liveupdate_preserve(&self) -> Result<Outgoing> {
         // SAFETY: By the type invariant, this is a valid device.
         to_result(unsafe { bindings::pci_liveupdate_preserve(self.as_raw()) })?;

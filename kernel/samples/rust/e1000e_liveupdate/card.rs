@@ -5,7 +5,7 @@
 //! ```text
 //!   probe()                      probe() of a device that is incoming
 //!      │                            │
-//!      │ reset, start               │ nothing
+//!      │ reset, start()             │ nothing
 //!      v                            v
 //!   Running  <── take_over() ── Incoming
 //!      │    <─── start_over() ──    │
@@ -45,7 +45,7 @@ pub(crate) enum State {
     Incoming,
     /// It receives into this ring.
     Running(Ring),
-    /// It does nothing: the driver was unbound, or had no memory for a ring.
+    /// It does nothing: the driver is not there yet or any more, or had no memory for a ring.
     Gone,
 }
 
@@ -72,7 +72,12 @@ impl Card {
             dev_info!(pdev, "still receiving for the previous kernel\n");
             State::Incoming
         } else {
-            State::Running(Self::fresh(pdev, &bar)?)
+            if let Err(err) = receiver::reset(&bar) {
+                dev_err!(pdev, "does not come out of its reset\n");
+                return Err(err);
+            }
+            pdev.set_master();
+            State::Gone
         };
 
         Arc::pin_init(
@@ -85,17 +90,19 @@ impl Card {
         )
     }
 
-    /// A ring, and the device receiving into it.
-    fn fresh(pdev: &pci::Device<Core<'_>>, bar: &Bar<'_>) -> Result<Ring> {
-        if let Err(err) = receiver::reset(bar) {
-            dev_err!(pdev, "does not come out of its reset\n");
-            return Err(err);
-        }
-        let ring = Ring::new(pdev.as_ref().name())?;
+    /// Has a card that does nothing receive into a ring of its own.
+    ///
+    /// Whatever fails after that has to stop it again, so this comes last.
+    pub(crate) fn start(&self) -> Result {
+        let mut state = self.state.lock();
 
-        pdev.set_master();
-        receiver::start(bar, &ring);
-        Ok(ring)
+        if matches!(*state, State::Gone) {
+            let ring = Ring::new(self.name())?;
+
+            self.with_bar(|bar| receiver::start(bar, &ring))?;
+            *state = State::Running(ring);
+        }
+        Ok(())
     }
 
     /// The name of the PCI function.
@@ -143,12 +150,8 @@ impl Card {
         *state = State::Gone;
         // Only now is it true that nobody writes into it.
         abandoned.free();
-
-        let ring = Ring::new(self.name())?;
-
-        self.with_bar(|bar| receiver::start(bar, &ring))?;
-        *state = State::Running(ring);
-        Ok(())
+        drop(state);
+        self.start()
     }
 
     /// Unbinds from the card.

@@ -11,10 +11,7 @@ use crate::{
         Card,
         State, //
     },
-    memory::{
-        Memory,
-        COMPATIBLE, //
-    },
+    memory::COMPATIBLE,
     ring::Ring,
     table::TABLE, //
 };
@@ -61,7 +58,7 @@ fn set_frozen(file: &File, frozen: bool) -> Result {
 ///
 /// On failure the memory is lost until the next boot. It must be: the card is writing into it.
 fn adopt(handle: kho::Handle) -> Result<(Ring, Arc<Card>)> {
-    let ring = Ring::adopt(kho::Restored::<Memory>::take(handle)?)?;
+    let ring = Ring::adopt(handle)?;
     let card = TABLE.lock().owner_of(&ring);
 
     match card {

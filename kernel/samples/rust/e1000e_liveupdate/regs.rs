@@ -13,18 +13,6 @@ register! {
         6:6     set_link_up => bool;
     }
 
-    /// Device status.
-    pub(crate) STATUS(u32) @ 0x0008 {
-        /// The link is up.
-        1:1     link_up => bool;
-    }
-
-    /// Interrupt causes. Reading clears them.
-    pub(crate) ICR(u32) @ 0x00c0 {
-        /// A frame found no free descriptor.
-        6:6     receiver_overrun => bool;
-    }
-
     /// Interrupt mask, clear: a 1 masks the cause.
     pub(crate) IMC(u32) @ 0x00d8 {
         31:0    causes;

@@ -22,10 +22,7 @@ use crate::memory::{
     DESCRIPTORS,
     DESCRIPTORS_AT, //
 };
-use core::mem::{
-    self,
-    ManuallyDrop, //
-};
+use core::mem::ManuallyDrop;
 use kernel::{
     io::{
         io_project,
@@ -35,8 +32,8 @@ use kernel::{
         SysMem, //
     },
     kho::{
+        self,
         Preserved,
-        Restored,
         Shared, //
     },
     prelude::*,
@@ -107,15 +104,8 @@ impl Ring {
     ///
     /// It is preserved for the kernel after this one from the first moment on, as if this kernel
     /// had made it.
-    pub(crate) fn adopt(memory: Restored<Memory>) -> Result<Self> {
-        let ring = match memory.preserve() {
-            Ok(memory) => Self::over(memory.share()),
-            Err((err, memory)) => {
-                // Lost, but not free: the card may be writing into it.
-                mem::forget(memory);
-                return Err(err);
-            }
-        };
+    pub(crate) fn adopt(handle: kho::Handle) -> Result<Self> {
+        let ring = Self::over(Shared::take(handle)?);
 
         ring.check()?;
         Ok(ring)

@@ -114,6 +114,9 @@ impl pci::Driver for Driver {
             Ok(try_pin_init!(Binding {
                 entry: Entry::new(Card::new(pdev)?)?,
                 node <- NamedRegistration::register(name),
+                _: {
+                    entry.card().start()?;
+                },
             }))
         })
     }

@@ -17,13 +17,18 @@ use kernel::{
     prelude::*, //
 };
 
-/// Remembers the control bits of a device that is being set up.
-pub(crate) fn adopt(dev: &pci::Device) {
+/// Remembers the control bits of a device.
+///
+/// # Safety
+///
+/// `dev` must be being set up, so that nobody else knows it yet.
+pub(crate) unsafe fn adopt(dev: &pci::Device) {
     if !dev.status().incoming {
         return;
     }
     if let Some(control) = dev.acs() {
-        dev.keep_acs(control);
+        // SAFETY: By the safety requirements of this function.
+        unsafe { dev.keep_acs(control) };
         dev.note(Flag::Acs, true);
         dev_info!(
             dev,

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Drivers, which come to a device of the previous kernel only if they or user space say so.
+//!
+//! When no device may reach memory, a bridge stays without a driver as well if what is below it was
+//! not enumerated: the driver of a port sets Bus Master.
 
 use crate::{
     device::{
@@ -8,7 +11,11 @@ use crate::{
         Flag, //
     },
     logic::Suitor,
-    state::STATE, //
+    state::{
+        handover,
+        Handover,
+        STATE, //
+    }, //
 };
 use kernel::{
     pci,
@@ -22,14 +29,17 @@ pub(crate) fn refuses(dev: &pci::Device, liveupdate: bool, name: &CStr) -> bool 
         bridge: dev.is_bridge(),
         named: dev.is_overridden(),
         liveupdate,
+        cut_off: dev.has(Flag::Refused) && handover() == Handover::Contained,
     };
 
     let refused = suitor.is_refused();
     if refused && is_first(dev) {
-        dev_info!(
-            dev,
-            "incoming: {name} does not take over such devices, so it binds by hand only\n"
-        );
+        let why = if suitor.cut_off {
+            "devices below it are not known"
+        } else {
+            "it does not take over such devices"
+        };
+        dev_info!(dev, "incoming: {name} binds by hand only, {why}\n");
     }
     refused
 }

@@ -38,12 +38,12 @@ impl<'a> Bus<'a> {
         Some(Self(NonNull::new(bus)?, PhantomData))
     }
 
-    /// The bus below `bridge`, if there is one yet. Only for scans.
-    pub(crate) fn below(bridge: &'a pci::Device) -> Option<Self> {
+    /// The bus below `bridge`, if there is one yet.
+    pub(crate) fn below(bridge: &'a pci::Device, _: &'a Scan) -> Option<Self> {
         // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
         let bus = unsafe { (*bridge.raw()).subordinate };
 
-        // INVARIANT: during a scan, the bus lives as long as the bridge.
+        // INVARIANT: no bus is removed during a scan.
         Some(Self(NonNull::new(bus)?, PhantomData))
     }
 
@@ -58,10 +58,11 @@ impl<'a> Bus<'a> {
         }
     }
 
-    /// The bridges on it. Only for scans: nobody adds or removes devices meanwhile.
-    pub(crate) fn bridges(self) -> impl Iterator<Item = &'a pci::Device> {
+    /// The bridges on it.
+    pub(crate) fn bridges(self, _: &'a Scan) -> impl Iterator<Item = &'a pci::Device> {
         let next = move |last: *mut bindings::pci_dev| {
-            // SAFETY: By the type invariant, this is a valid bus; `last` is null or on it.
+            // SAFETY: By the type invariant, this is a valid bus; `last` is null or on it. Only the
+            // scan adds bridges or removes them.
             let dev = unsafe { bindings::pci_liveupdate_next_bridge(self.0.as_ptr(), last) };
 
             // SAFETY: A device is valid for as long as it is on its bus. `pci::Device` is a
@@ -70,6 +71,24 @@ impl<'a> Bus<'a> {
         };
 
         iter::successors(next(ptr::null_mut()), move |dev| next(dev.raw()))
+    }
+}
+
+/// Shows that the caller is called by a scan.
+///
+/// # Invariants
+///
+/// As long as the value lives, nobody but the scan adds bridges to the buses that it looks at, or
+/// removes any, or changes what is known about them.
+pub(crate) struct Scan(NotThreadSafe);
+
+impl Scan {
+    /// # Safety
+    ///
+    /// The caller must be called by a scan of the PCI core, and drop the value before it returns.
+    pub(crate) unsafe fn new() -> Self {
+        // INVARIANT: By the safety requirements; the PCI core has one scan of a bus at a time.
+        Self(NotThreadSafe)
     }
 }
 

@@ -14,7 +14,8 @@
 use crate::{
     bus::{
         Bus,
-        NoScan, //
+        NoScan,
+        Scan, //
     },
     device::{
         DeviceExt,
@@ -49,16 +50,21 @@ pub(crate) struct Numbers {
 }
 
 /// Whether `bridge` has to be left alone by this pass of a scan.
-pub(crate) fn refuses(bridge: &pci::Device, numbers: Numbers, first_pass: bool) -> bool {
+pub(crate) fn refuses(
+    bridge: &pci::Device,
+    numbers: Numbers,
+    first_pass: bool,
+    scan: &Scan,
+) -> bool {
     if first_pass {
         let pinned = is_pinned(&STATE.lock());
         bridge.note(Flag::Pinned, pinned);
     }
     if !keeps(bridge) {
-        return false;
+        return first_pass && starts_over(bridge, scan);
     }
 
-    let Err(unusable) = judge(bridge, numbers) else {
+    let Err(unusable) = judge(bridge, numbers, scan) else {
         return false;
     };
     if first_pass {
@@ -66,8 +72,23 @@ pub(crate) fn refuses(bridge: &pci::Device, numbers: Numbers, first_pass: bool) 
             bridge,
             "left alone with all below it, no bus may get a new number now: {unusable}\n"
         );
+        bridge.note(Flag::Refused, true);
     }
     true
+}
+
+/// Takes the numbers from a bridge that was refused when it could not get others.
+///
+/// They may be those of another bridge, where a scan would not notice. With none, it gets new ones
+/// in the second pass.
+fn starts_over(bridge: &pci::Device, scan: &Scan) -> bool {
+    let starts_over = bridge.has(Flag::Refused) && Bus::below(bridge, scan).is_none();
+
+    bridge.note(Flag::Refused, false);
+    if starts_over {
+        bridge.clear_buses();
+    }
+    starts_over
 }
 
 /// Whether `bridge` keeps its numbers in the scan that is running.
@@ -78,11 +99,12 @@ pub(crate) fn keeps(bridge: &pci::Device) -> bool {
 /// Makes sure that no scan changes bus numbers from now on to the first preserved device.
 ///
 /// Who preserves a device may be waited for by who removes it, so this does not wait.
-pub(crate) fn hold_still(state: &State) -> Result<Option<NoScan>> {
+/// `None` means that a scan is running.
+pub(crate) fn hold_still(state: &State) -> Option<Option<NoScan>> {
     if is_pinned(state) {
-        return Ok(None);
+        return Some(None);
     }
-    NoScan::try_new().map(Some).ok_or(EAGAIN)
+    NoScan::try_new().map(Some)
 }
 
 fn is_pinned(state: &State) -> bool {
@@ -93,17 +115,17 @@ fn is_pinned(state: &State) -> bool {
 }
 
 /// Says whether the numbers of `bridge` can be used.
-fn judge(bridge: &pci::Device, numbers: Numbers) -> Result<(), Unusable> {
+fn judge(bridge: &pci::Device, numbers: Numbers, scan: &Scan) -> Result<(), Unusable> {
     let Some(bus) = Bus::of(bridge) else {
         return Ok(());
     };
     let others = bus
-        .bridges()
+        .bridges(scan)
         .filter(|other| other.raw() != bridge.raw())
-        .filter_map(|other| Some(seen(other, other.buses()?)));
+        .filter_map(|other| Some(seen(other, other.buses()?, scan)));
 
     usable(
-        &seen(bridge, numbers.behind),
+        &seen(bridge, numbers.behind, scan),
         numbers.primary,
         bus.range(),
         others,
@@ -111,10 +133,10 @@ fn judge(bridge: &pci::Device, numbers: Numbers) -> Result<(), Unusable> {
 }
 
 /// A bridge as the logic wants it.
-fn seen(bridge: &pci::Device, behind: Range) -> Bridge {
+fn seen(bridge: &pci::Device, behind: Range, scan: &Scan) -> Bridge {
     Bridge {
         behind,
-        known: Bus::below(bridge).map(Bus::range),
+        known: Bus::below(bridge, scan).map(Bus::range),
         live: bridge.status().is_live(),
     }
 }

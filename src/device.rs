@@ -10,6 +10,10 @@ use crate::{
         Path,
         Status, //
     },
+    state::{
+        handover,
+        Handover, //
+    },
 };
 use core::{
     iter,
@@ -50,6 +54,8 @@ pub(crate) enum Flag {
     Acs,
     /// It was said that a driver was kept from it.
     Unbound,
+    /// It was left alone for its bus numbers.
+    Refused,
 }
 
 impl Flag {
@@ -61,6 +67,7 @@ impl Flag {
             Self::Pinned => bindings::PCI_DEV_LIVEUPDATE_PINNED,
             Self::Acs => bindings::PCI_DEV_LIVEUPDATE_ACS,
             Self::Unbound => bindings::PCI_DEV_LIVEUPDATE_UNBOUND,
+            Self::Refused => bindings::PCI_DEV_LIVEUPDATE_REFUSED,
         }
     }
 }
@@ -148,9 +155,11 @@ impl DeviceExt for pci::Device {
 
     fn status(&self) -> Status {
         Status {
-            incoming: self.has(Flag::Incoming),
+            incoming: is_incoming(self),
             outgoing: self.has(Flag::Outgoing),
+            bridge: self.is_bridge(),
             jumping: is_jumping(),
+            handing_over: is_handing_over(),
         }
     }
 
@@ -178,21 +187,21 @@ impl DeviceExt for pci::Device {
     fn facts(&self) -> Facts {
         let dev = self.raw();
 
-        // SAFETY: By the type invariant of `pci::Device`, `dev` is a valid device. `is_virtfn` and
-        // the ACS quirk are settled before a driver can bind.
-        let (virtfn, vfs, dev_flags, group_shared) = unsafe {
+        // SAFETY: By the type invariant of `pci::Device`, `dev` is a valid device.
+        let (virtfn, vfs_enabled, proxied, group_shared) = unsafe {
             (
-                (*dev).is_virtfn() != 0,
-                bindings::pci_num_vf(dev),
-                (*dev).dev_flags,
+                bindings::pci_liveupdate_is_virtfn(dev),
+                bindings::pci_liveupdate_has_vfs(dev),
+                bindings::pci_liveupdate_is_proxied(dev),
                 bindings::pci_liveupdate_group_shared(dev),
             )
         };
 
         Facts {
             virtfn,
-            vfs_enabled: vfs != 0,
-            acs_quirk: u32::from(dev_flags) & ACS_QUIRK != 0,
+            vfs_enabled,
+            proxied,
+            acs_quirk: line(self).any(has_acs_quirk),
             group_shared,
             frozen: self.is_frozen(),
         }
@@ -213,10 +222,24 @@ impl DeviceExt for pci::Device {
     }
 }
 
+/// Whether the previous kernel preserved `dev` and nobody finished it.
+///
+/// A device that was still being set up when the last file was finished keeps its flag, which says
+/// nothing any more.
+pub(crate) fn is_incoming(dev: &pci::Device) -> bool {
+    handover() == Handover::Devices && dev.has(Flag::Incoming)
+}
+
 /// Whether this kernel is being left for the next one.
 pub(crate) fn is_jumping() -> bool {
     // SAFETY: Always safe to call.
     unsafe { bindings::pci_liveupdate_jumping() }
+}
+
+/// Whether the next kernel, to which this one is being left, gets a handover.
+fn is_handing_over() -> bool {
+    // SAFETY: Always safe to call.
+    unsafe { bindings::pci_liveupdate_handing_over() }
 }
 
 /// The device of that name, if there is one.
@@ -260,6 +283,15 @@ pub(crate) fn function(dev: &pci::Device) -> Function {
         key: dev.key(),
         bridge: dev.is_bridge(),
     }
+}
+
+/// Whether the ACS of `dev` is enabled by a quirk of its own.
+fn has_acs_quirk(dev: &pci::Device) -> bool {
+    // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device. The quirk has
+    // spoken before a driver can bind to it or below it.
+    let flags = unsafe { (*dev.raw()).dev_flags };
+
+    u32::from(flags) & ACS_QUIRK != 0
 }
 
 fn test_bit(dev: &pci::Device, bit: u32) -> bool {

@@ -8,6 +8,7 @@ use crate::{
     acs,
     ari,
     binding,
+    bus::Scan,
     buses,
     device::DeviceExt,
     flb,
@@ -183,7 +184,9 @@ pub unsafe extern "C" fn pci_liveupdate_refuses_bridge(
     };
 
     // SAFETY: By the safety requirements of this function.
-    buses::refuses(unsafe { device(dev) }, numbers, pass == 0)
+    let (dev, scan) = unsafe { (device(dev), Scan::new()) };
+
+    buses::refuses(dev, numbers, pass == 0, &scan)
 }
 
 /// Called by pci_scan_bridge_extend() after that: whether the bridge keeps its numbers, also where
@@ -206,10 +209,10 @@ pub unsafe extern "C" fn pci_liveupdate_keeps_buses(dev: *mut bindings::pci_dev)
 #[export]
 pub unsafe extern "C" fn pci_liveupdate_adopt_acs(dev: *mut bindings::pci_dev) {
     // SAFETY: By the safety requirements of this function.
-    acs::adopt(unsafe { device(dev) });
+    unsafe { acs::adopt(device(dev)) };
 }
 
-/// Called by pci_enable_acs() instead of choosing the control bits: whether they are there.
+/// Called by pci_enable_acs() before it chooses the control bits: whether they are settled.
 ///
 /// # Safety
 ///
@@ -227,8 +230,10 @@ pub unsafe extern "C" fn pci_liveupdate_keeps_acs(dev: *mut bindings::pci_dev) -
 /// `dev` must be a valid device that is being set up.
 #[export]
 pub unsafe extern "C" fn pci_liveupdate_keeps_ari(dev: *mut bindings::pci_dev) -> bool {
-    // SAFETY: By the safety requirements of this function.
-    ari::keeps(unsafe { device(dev) })
+    // SAFETY: By the safety requirements of this function: who sets a device up is a scan.
+    let (dev, scan) = unsafe { (device(dev), Scan::new()) };
+
+    ari::keeps(dev, &scan)
 }
 
 /// Called by pci_bus_match() for a driver that matches: whether it may not bind on its own.

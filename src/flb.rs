@@ -68,7 +68,7 @@ impl flb::Flb for PciFlb {
             .and_then(kho::Preserved::<Ser>::zeroed)
             .inspect_err(|_| pr_err!("KHO has no memory for an array of {nr} functions\n"))?;
         let handle = ser.handle();
-        let outgoing = Out::new(Memory::Kho(ser), XIndex::new()?);
+        let outgoing = Out::new(Memory::Kho(ser), index()?);
 
         STATE.lock().outgoing = Some(outgoing);
         Ok((handle, ()))
@@ -92,7 +92,7 @@ impl flb::Flb for PciFlb {
                 // Not ENOENT, with which LUO says that nothing was handed over.
                 EINVAL
             })?;
-        let incoming = In::decode(ser, XIndex::new()?).map_err(|error| match error {
+        let incoming = In::decode(ser, index()?).map_err(|error| match error {
             DecodeError::Corrupt(corrupt) => {
                 pr_err!("refused: {corrupt}\n");
                 EINVAL
@@ -120,6 +120,11 @@ impl flb::Flb for PciFlb {
             forget(key, Flag::Incoming);
         }
     }
+}
+
+/// A new index.
+fn index<T>() -> Result<XIndex<T>> {
+    XIndex::new().inspect_err(|_| pr_err!("no memory for an index\n"))
 }
 
 /// Takes `flag` from a function whose driver did not.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the PCI core asks of Live Update. Each function is in door.rs, except
- * for the static inlines that shim.c wraps for Rust.
+ * for those that Rust asks of shim.c.
  */
 #ifndef _DRIVERS_PCI_LIVEUPDATE_HOOKS_H
 #define _DRIVERS_PCI_LIVEUPDATE_HOOKS_H
@@ -39,6 +39,10 @@ struct pci_dev *pci_liveupdate_upstream(struct pci_dev *dev);
 bool pci_liveupdate_is_bridge(struct pci_dev *dev);
 unsigned int pci_liveupdate_nr_functions(void);
 bool pci_liveupdate_jumping(void);
+bool pci_liveupdate_handing_over(void);
+bool pci_liveupdate_has_vfs(struct pci_dev *dev);
+bool pci_liveupdate_is_virtfn(struct pci_dev *dev);
+bool pci_liveupdate_is_proxied(struct pci_dev *dev);
 bool pci_liveupdate_is_overridden(struct pci_dev *dev);
 bool pci_liveupdate_group_shared(struct pci_dev *dev);
 struct pci_dev *pci_liveupdate_next_bridge(struct pci_bus *bus,

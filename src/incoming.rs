@@ -26,6 +26,8 @@ use kernel::{
     prelude::*, //
 };
 
+pub(crate) use crate::device::is_incoming;
+
 /// Meets a device, before anything is written to it.
 pub(crate) fn setup(dev: &pci::Device) {
     match handover() {
@@ -35,16 +37,18 @@ pub(crate) fn setup(dev: &pci::Device) {
     }
 }
 
-/// Whether the previous kernel preserved `dev` and nobody finished it.
-pub(crate) fn is_incoming(dev: &pci::Device) -> bool {
-    handover() == Handover::Devices && dev.has(Flag::Incoming)
-}
-
 /// Gives back one count of `dev` and of every bridge above it.
 pub(crate) fn finish(dev: &pci::Device) {
     let event = match take_back(dev) {
         Ok(0) => {
-            dev_info!(dev, "finished\n");
+            if is_incoming(dev) {
+                dev_info!(
+                    dev,
+                    "finished, but there are more preserved at or below it\n"
+                );
+            } else {
+                dev_info!(dev, "finished\n");
+            }
             Event::Finished
         }
         Ok(_) => {

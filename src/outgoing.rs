@@ -14,6 +14,7 @@ use crate::{
     logic::{
         may_preserve,
         NotPreserved,
+        Objection,
         Refused, //
     },
     state::{
@@ -27,6 +28,7 @@ use crate::{
     world, //
 };
 use kernel::{
+    fmt,
     pci,
     prelude::*,
     sync::atomic::{
@@ -37,25 +39,26 @@ use kernel::{
 
 /// Counts `dev` and every bridge above it as preserved.
 pub(crate) fn preserve(dev: &pci::Device) -> Result {
-    if let Err(objection) = may_preserve(&dev.facts()) {
-        dev_err!(dev, "cannot be preserved: {objection}\n");
-        stats::count(Event::Objected);
-        return Err(EINVAL);
-    }
-    if !world::is_enabled() {
-        return Err(EOPNOTSUPP);
-    }
+    let (event, error) = match may_preserve(&dev.facts()) {
+        Err(objection) => {
+            dev_err!(dev, "cannot be preserved: {objection}\n");
+            (Event::Objected, EINVAL)
+        }
+        Ok(()) if !world::is_enabled() => (Event::SwitchedOff, EOPNOTSUPP),
+        Ok(()) => match take(dev) {
+            Ok(()) => {
+                stats::count(Event::Preserved);
+                return Ok(());
+            }
+            Err(no) => {
+                dev_err!(dev, "cannot be preserved: {no}\n");
+                no.counted()
+            }
+        },
+    };
 
-    match take(dev)? {
-        Ok(()) => {
-            stats::count(Event::Preserved);
-            Ok(())
-        }
-        Err(refused) => {
-            dev_err!(dev, "cannot be preserved: {refused}\n");
-            Err(errno(refused))
-        }
-    }
+    stats::count(event);
+    Err(error)
 }
 
 /// Gives back what [`preserve`] counted.
@@ -72,7 +75,9 @@ pub(crate) fn unpreserve(dev: &pci::Device) {
 
 /// Forgets a device that is being destroyed.
 pub(crate) fn cleanup(dev: &pci::Device) {
-    if dev.has(Flag::Outgoing) && give_back(dev).is_ok() {
+    // Without a look at the flag first: who preserves the device right now sets it below the lock,
+    // and has not seen that it was removed.
+    if give_back(dev).is_ok() {
         dev_warn!(
             dev,
             "removed while preserved: the next kernel will not know\n"
@@ -109,28 +114,26 @@ fn inspect(outgoing: &Out) {
 }
 
 /// Takes the counts of `dev`.
-fn take(dev: &pci::Device) -> Result<Result<(), Refused<Error>>> {
+fn take(dev: &pci::Device) -> Result<(), No> {
     let path = path(dev);
     let mut state = STATE.lock();
-    let _still = hold_still(&state).inspect_err(|_| {
-        dev_info!(dev, "cannot be preserved now, during a scan: try again\n");
-        stats::count(Event::Scan);
-    })?;
-    let Some(outgoing) = state.outgoing.as_mut() else {
-        stats::count(Event::NoHandover);
-        return Err(ENOENT);
-    };
 
+    if state.outgoing.is_none() {
+        return Err(No::Handover);
+    }
+    let _still = hold_still(&state).ok_or(No::Scan)?;
     // Whoever removes or freezes the device does so before it asks for this lock.
     if dev.is_removed() {
-        return Err(ENODEV);
+        return Err(No::Device);
     }
     if dev.is_frozen() {
-        return Err(EINVAL);
+        return Err(No::Frozen);
     }
+
+    let outgoing = state.outgoing.as_mut().ok_or(No::Handover)?;
     let taken = outgoing.preserve(&path);
     note(dev, outgoing);
-    Ok(taken)
+    taken.map_err(No::Refused)
 }
 
 /// Takes the counts of `dev` back.
@@ -153,15 +156,44 @@ fn note(dev: &pci::Device, outgoing: &Out) {
     line(dev).for_each(|dev| dev.note(Flag::Outgoing, outgoing.contains(dev.key())));
 }
 
-/// The error for it. Counts it as well.
-fn errno(refused: Refused<Error>) -> Error {
-    let (event, error) = match refused {
-        Refused::Busy => (Event::Busy, EBUSY),
-        Refused::Full => (Event::Full, ENOSPC),
-        Refused::Overflow(_) => (Event::Overflow, EOVERFLOW),
-        Refused::Index(error) => (Event::NoMemory, error),
-    };
+/// Why a device that may be preserved is not.
+enum No {
+    /// Nobody asked LUO to preserve anything.
+    Handover,
+    /// A scan may be changing bus numbers.
+    Scan,
+    /// It was removed meanwhile.
+    Device,
+    /// It was frozen meanwhile.
+    Frozen,
+    /// There is no way to count it.
+    Refused(Refused<Error>),
+}
 
-    stats::count(event);
-    error
+impl fmt::Display for No {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Handover => f.write_str("no file that LUO preserves is handed over with devices"),
+            Self::Scan => f.write_str("a scan is running, try again"),
+            Self::Device => f.write_str("it was removed"),
+            Self::Frozen => write!(f, "{}", Objection::Frozen),
+            Self::Refused(refused) => write!(f, "{refused}"),
+        }
+    }
+}
+
+impl No {
+    /// As what it is counted, and the error for the driver.
+    fn counted(&self) -> (Event, Error) {
+        match *self {
+            Self::Handover => (Event::NoHandover, ENOENT),
+            Self::Scan => (Event::Scan, EAGAIN),
+            Self::Device => (Event::Objected, ENODEV),
+            Self::Frozen => (Event::Objected, EINVAL),
+            Self::Refused(Refused::Busy) => (Event::Busy, EBUSY),
+            Self::Refused(Refused::Full) => (Event::Full, ENOSPC),
+            Self::Refused(Refused::Overflow(_)) => (Event::Overflow, EOVERFLOW),
+            Self::Refused(Refused::Index(error)) => (Event::NoMemory, error),
+        }
+    }
 }

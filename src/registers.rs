@@ -3,6 +3,7 @@
 //! What the core reads and writes of the configuration space of a device.
 
 use crate::{
+    bus::Scan,
     device::DeviceExt,
     logic::Range, //
 };
@@ -17,11 +18,14 @@ pub(crate) trait Registers {
     /// The numbers of the buses behind a bridge.
     fn buses(&self) -> Option<Range>;
 
+    /// Takes the numbers of all buses, its own as well, from a bridge.
+    fn clear_buses(&self);
+
     /// Whether a bridge forwards to more than eight functions.
     fn ari_forwarding(&self) -> bool;
 
     /// Has a bridge scanned for as many functions as it forwards to.
-    fn scan_with_ari(&self, on: bool);
+    fn scan_with_ari(&self, on: bool, scan: &Scan);
 
     /// The control bits of ACS, if the device has the capability.
     fn acs(&self) -> Option<u16>;
@@ -32,8 +36,12 @@ pub(crate) trait Registers {
     /// The control bits of ACS that were remembered.
     fn acs_kept(&self) -> u16;
 
-    /// Remembers control bits of ACS. Only for the set-up of the device.
-    fn keep_acs(&self, control: u16);
+    /// Remembers control bits of ACS.
+    ///
+    /// # Safety
+    ///
+    /// Only for the set-up of the device, when nobody else knows it yet.
+    unsafe fn keep_acs(&self, control: u16);
 }
 
 impl Registers for pci::Device {
@@ -42,6 +50,19 @@ impl Registers for pci::Device {
             first: read_byte(self, bindings::PCI_SECONDARY_BUS)?,
             last: read_byte(self, bindings::PCI_SUBORDINATE_BUS)?,
         })
+    }
+
+    fn clear_buses(&self) {
+        let offset = bindings::PCI_PRIMARY_BUS as c_int;
+        let mut buses = 0;
+
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device. The last byte
+        // is the latency timer.
+        unsafe {
+            if bindings::pci_read_config_dword(self.raw(), offset, &raw mut buses) == 0 {
+                bindings::pci_write_config_dword(self.raw(), offset, buses & 0xff00_0000);
+            }
+        }
     }
 
     fn ari_forwarding(&self) -> bool {
@@ -57,9 +78,9 @@ impl Registers for pci::Device {
         error == 0 && u32::from(control) & bindings::PCI_EXP_DEVCTL2_ARI != 0
     }
 
-    fn scan_with_ari(&self, on: bool) {
-        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device. The bit is
-        // only written by scans, of which there is one at a time.
+    fn scan_with_ari(&self, on: bool, _: &Scan) {
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device. Nobody but the
+        // scan changes the bit.
         unsafe { bindings::pci_liveupdate_set_ari(self.raw(), on) };
     }
 
@@ -81,9 +102,9 @@ impl Registers for pci::Device {
         unsafe { (*self.raw()).acs_kept }
     }
 
-    fn keep_acs(&self, control: u16) {
-        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device. Nobody knows
-        // it yet but who sets it up.
+    unsafe fn keep_acs(&self, control: u16) {
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device. By the safety
+        // requirements, nobody else looks at the field.
         unsafe { (*self.raw()).acs_kept = control };
     }
 }

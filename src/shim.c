@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The C that the Rust core cannot do without: exports, initcalls, the kernel
- * parameter, and static inlines.
+ * parameter, static inlines, and macros that walk lists.
  */
 
 #include <linux/export.h>
@@ -56,6 +56,28 @@ unsigned int pci_liveupdate_nr_functions(void)
 bool pci_liveupdate_jumping(void)
 {
 	return kexec_in_progress;
+}
+
+/* Only an image that was loaded with kexec_file_load(2) gets the handover. */
+bool pci_liveupdate_handing_over(void)
+{
+	return kexec_in_progress && kexec_image && kexec_image->kho.fdt;
+}
+
+bool pci_liveupdate_has_vfs(struct pci_dev *dev)
+{
+	return pci_num_vf(dev);
+}
+
+bool pci_liveupdate_is_virtfn(struct pci_dev *dev)
+{
+	return dev->is_virtfn;
+}
+
+/* Behind VMD, requests come from the VMD device, which is not above them. */
+bool pci_liveupdate_is_proxied(struct pci_dev *dev)
+{
+	return pci_real_dma_dev(dev) != dev;
 }
 
 bool pci_liveupdate_is_overridden(struct pci_dev *dev)

@@ -9,12 +9,14 @@
 //! ```text
 //!   session and file locks of LUO  ->  the mutex of the FLB  ->  STATE  ->  lock of an xarray
 //!   pci_rescan_remove_lock, device_lock                      ->  STATE
+//!   STATE  ->  pci_rescan_remove_lock, which is tried but never waited for
 //! ```
 //!
-//! [`STATE`] is a leaf but for memory allocation: nothing of LUO, PCI, the driver core or the IOMMU
-//! is called below it. The hooks of the PCI core run under `pci_rescan_remove_lock` or none, and
-//! the FLB callbacks run under the mutex of the FLB. Because neither ever waits for the other's
-//! outer lock, LUO is asked for the handover once, at boot, with no lock of PCI held.
+//! [`STATE`] is a leaf but for memory allocation and that try: below it, nothing of LUO, the driver
+//! core or the IOMMU is called. The hooks of the PCI core run under `pci_rescan_remove_lock`, a
+//! `device_lock` or none, and the FLB callbacks run under the mutex of the FLB. Because neither
+//! ever waits for the other's outer lock, LUO is asked for the handover once, at boot, with no lock
+//! of PCI held.
 //!
 //! What hooks look at on each device of each boot is a single word, [`handover`], and the flags of
 //! the device.

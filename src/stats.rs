@@ -22,8 +22,10 @@ use kernel::{
 pub(crate) enum Event {
     Preserved,
     Unpreserved,
-    /// Refused for what the device is, or because it is frozen.
+    /// Refused for what the device is, or because it is frozen or removed.
     Objected,
+    /// Refused for Live Update is switched off.
+    SwitchedOff,
     /// Refused outside of what LUO asks for.
     NoHandover,
     Busy,
@@ -46,10 +48,11 @@ pub(crate) enum Event {
 }
 
 /// The events as debugfs names them, in the order of [`Event`].
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "preserved",
     "unpreserved",
     "refused_device",
+    "refused_off",
     "refused_no_handover",
     "refused_busy",
     "refused_scan",
@@ -95,6 +98,7 @@ pub(crate) fn timed<T>(event: Event, work: impl FnOnce() -> T) -> T {
 }
 
 /// Each event by name.
+#[cfg(any(CONFIG_DEBUG_FS, CONFIG_PCI_LIVEUPDATE_KUNIT_TEST))]
 pub(crate) fn iter() -> impl Iterator<Item = (&'static str, u64)> {
     NAMES
         .into_iter()

@@ -11,7 +11,10 @@ pub struct Facts {
     pub virtfn: bool,
     /// It has Virtual Functions enabled.
     pub vfs_enabled: bool,
-    /// Its ACS was enabled by a quirk of its own, not by the standard capability.
+    /// Its requests carry the name of a device that is not above it.
+    pub proxied: bool,
+    /// ACS, its own or that of a bridge above it, was enabled by a device-specific quirk, not by
+    /// the standard capability.
     pub acs_quirk: bool,
     /// Its IOMMU group holds a function that is neither itself nor a bridge above it.
     pub group_shared: bool,
@@ -26,6 +29,8 @@ pub enum Objection {
     Virtual,
     /// See [`Facts::vfs_enabled`].
     VirtualsEnabled,
+    /// See [`Facts::proxied`].
+    Proxied,
     /// See [`Facts::acs_quirk`].
     AcsQuirk,
     /// See [`Facts::group_shared`].
@@ -39,7 +44,8 @@ impl fmt::Display for Objection {
         f.write_str(match self {
             Self::Virtual => "it is a Virtual Function",
             Self::VirtualsEnabled => "its Virtual Functions are enabled",
-            Self::AcsQuirk => "its ACS is enabled by a device-specific quirk",
+            Self::Proxied => "its requests come from another device",
+            Self::AcsQuirk => "its ACS, or that of a bridge above it, is enabled by a quirk",
             Self::GroupShared => "its IOMMU group holds other functions",
             Self::Frozen => "it is frozen for the next kernel",
         })
@@ -51,6 +57,7 @@ pub fn may_preserve(facts: &Facts) -> Result<(), Objection> {
     let objections = [
         (facts.virtfn, Objection::Virtual),
         (facts.vfs_enabled, Objection::VirtualsEnabled),
+        (facts.proxied, Objection::Proxied),
         (facts.acs_quirk, Objection::AcsQuirk),
         (facts.group_shared, Objection::GroupShared),
         (facts.frozen, Objection::Frozen),

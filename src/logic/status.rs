@@ -9,8 +9,12 @@ pub struct Status {
     pub incoming: bool,
     /// It, or a device below it, is to run on in the next kernel.
     pub outgoing: bool,
+    /// It is a bridge.
+    pub bridge: bool,
     /// This kernel is being left for the next one.
     pub jumping: bool,
+    /// The next kernel will be told of outgoing devices.
+    pub handing_over: bool,
 }
 
 impl Status {
@@ -21,9 +25,14 @@ impl Status {
 
     /// Whether nobody may take Bus Master from it.
     ///
-    /// A device that goes to the next kernel is its driver's until the last moment.
+    /// A device that goes to the next kernel is its driver's until the last moment, but the bridges
+    /// above it are not. Nothing that the next kernel does not hear of may run into it.
     pub fn keeps_master(self) -> bool {
-        self.incoming || (self.outgoing && self.jumping)
+        if self.jumping {
+            self.outgoing && self.handing_over
+        } else {
+            self.incoming || (self.outgoing && self.bridge)
+        }
     }
 }
 
@@ -38,11 +47,15 @@ pub struct Suitor {
     pub named: bool,
     /// The driver says that it takes devices that have been running.
     pub liveupdate: bool,
+    /// What is below the device is not known, and must not reach memory.
+    pub cut_off: bool,
 }
 
 impl Suitor {
     /// Whether the driver may not bind on its own.
     pub fn is_refused(self) -> bool {
-        self.incoming && !self.bridge && !self.named && !self.liveupdate
+        let unprepared = self.incoming && !self.bridge && !self.liveupdate;
+
+        !self.named && (unprepared || self.cut_off)
     }
 }

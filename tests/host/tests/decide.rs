@@ -19,15 +19,16 @@ use pci_liveupdate_host::{
 };
 use proptest::prelude::*;
 
-const OBJECTIONS: [(Objection, &str); 5] = [
+const OBJECTIONS: [(Objection, &str); 6] = [
     (Objection::Virtual, "it is a Virtual Function"),
     (
         Objection::VirtualsEnabled,
         "its Virtual Functions are enabled",
     ),
+    (Objection::Proxied, "its requests come from another device"),
     (
         Objection::AcsQuirk,
-        "its ACS is enabled by a device-specific quirk",
+        "its ACS, or that of a bridge above it, is enabled by a quirk",
     ),
     (
         Objection::GroupShared,
@@ -41,9 +42,10 @@ fn facts(bits: u32) -> Facts {
     Facts {
         virtfn: bits & 1 != 0,
         vfs_enabled: bits & 2 != 0,
-        acs_quirk: bits & 4 != 0,
-        group_shared: bits & 8 != 0,
-        frozen: bits & 16 != 0,
+        proxied: bits & 4 != 0,
+        acs_quirk: bits & 8 != 0,
+        group_shared: bits & 16 != 0,
+        frozen: bits & 32 != 0,
     }
 }
 

@@ -11,7 +11,9 @@ fn status(bits: u8) -> Status {
     Status {
         incoming: bits & 1 != 0,
         outgoing: bits & 2 != 0,
-        jumping: bits & 4 != 0,
+        bridge: bits & 4 != 0,
+        jumping: bits & 8 != 0,
+        handing_over: bits & 16 != 0,
     }
 }
 
@@ -21,22 +23,28 @@ fn suitor(bits: u8) -> Suitor {
         bridge: bits & 2 != 0,
         named: bits & 4 != 0,
         liveupdate: bits & 8 != 0,
+        cut_off: bits & 16 != 0,
     }
 }
 
 #[test]
 fn bus_master_is_kept_by_what_came_and_in_the_end_by_what_goes() {
-    let keeping = (0..8).filter(|bits| status(*bits).keeps_master());
-
-    // Incoming with anything else; outgoing only in the jump.
-    assert_eq!(keeping.collect::<Vec<_>>(), [1, 3, 5, 6, 7]);
+    for bits in 0..32 {
+        let status = status(bits);
+        let keeps = match (status.jumping, status.handing_over) {
+            (false, _) => status.incoming || (status.outgoing && status.bridge),
+            (true, false) => false,
+            (true, true) => status.outgoing,
+        };
+        assert_eq!(status.keeps_master(), keeps, "{status:?}");
+    }
 }
 
 #[test]
 fn what_comes_or_goes_is_live() {
-    let live = (0..8).filter(|bits| status(*bits).is_live());
+    let live = (0..32).filter(|bits| status(*bits).is_live());
 
-    assert_eq!(live.collect::<Vec<_>>(), [1, 2, 3, 5, 6, 7]);
+    assert!(live.eq((0..32).filter(|bits| bits & 3 != 0)));
 }
 
 #[test]
@@ -44,4 +52,11 @@ fn only_an_incoming_endpoint_with_nobody_speaking_for_the_driver_is_refused() {
     let refused = (0..16).filter(|bits| suitor(*bits).is_refused());
 
     assert_eq!(refused.collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn what_is_cut_off_is_refused_unless_user_space_has_named_the_driver() {
+    let refused = (16..32).filter(|bits| suitor(*bits).is_refused());
+
+    assert!(refused.eq((16..32).filter(|bits| !suitor(*bits).named)));
 }

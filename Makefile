@@ -7,6 +7,7 @@ CACHE  ?= $(HOME)/.cache/pci-liveupdate
 CONFIG ?= base
 KDIR   ?=
 T      ?=
+FUZZ   ?=
 
 export CACHE KDIR
 MAKEFLAGS += --no-print-directory
@@ -27,6 +28,8 @@ The PCI Live Update core for Linux.
   make vm-list       list the scenarios, a sentence each
   make patches-build check that every patch of the series builds, with the feature on and off
 
+  make fuzz          look for bytes that the decoder cannot stand; FUZZ=seconds, 60 by default
+
   make integrate     put the core into the kernel tree KDIR: a git tree gets a branch
   make clean         remove the builds and logs from the cache, keep the downloads
 
@@ -37,7 +40,7 @@ The PCI Live Update core for Linux.
 endef
 export HELP
 
-.PHONY: help setup check integrate kernel agent kunit vm vm-list demo test patches-build clean
+.PHONY: help setup check integrate kernel agent kunit vm vm-list demo test patches-build fuzz clean
 
 help:
 	@echo "$$HELP"
@@ -76,6 +79,9 @@ test: setup
 
 patches-build: setup
 	@scripts/patches-build.sh
+
+fuzz: setup
+	@scripts/fuzz.sh $(FUZZ)
 
 clean:
 	@scripts/clean.sh

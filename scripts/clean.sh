@@ -9,4 +9,4 @@
 lock setup
 lock "$kernel_lock"
 cd "$cache"
-rm -rf tree build kdir agent cargo fuzz mypy checkpatch vm results log tmp
+rm -rf tree build patches kdir agent cargo cargo-fuzz fuzz mypy checkpatch vm results log tmp

@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Look for bytes that the decoder cannot stand, for a while. Wants what bookworm
+# does not have: a nightly toolchain of rustup, and a C++ compiler.
+#
+# usage: fuzz.sh [SECONDS]
+
+rustup=$(command -v rustup || true)
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+seconds=${1:-60}
+nightly=$([[ ! $rustup ]] || "$rustup" which --toolchain nightly cargo 2>/dev/null || true)
+[[ $nightly ]] || die 'fuzzing takes a nightly toolchain: rustup toolchain install nightly'
+command -v c++ >/dev/null || die 'fuzzing takes a C++ compiler: apt-get install g++'
+
+export PATH=${nightly%/*}:$cache/cargo-tools/bin:$PATH
+export CARGO_TARGET_DIR=$cache/cargo-fuzz
+
+if [[ ! -x $cache/cargo-tools/bin/cargo-fuzz ]]; then
+	step cargo-fuzz cargo install --locked --root "$cache/cargo-tools" cargo-fuzz
+fi
+
+corpus=$cache/fuzz/decode
+mkdir -p "$corpus" "$cache/fuzz/found"
+cd "$top/tests"
+# The golden blobs are where it starts from.
+step fuzz cargo fuzz run --fuzz-dir fuzz decode "$corpus" "$top/abi/golden" -- \
+	-max_total_time="$seconds" -max_len=16384 -artifact_prefix="$cache/fuzz/found/"
+grep -E '^Done [0-9]+ runs' "$logs/fuzz.log"

@@ -103,14 +103,18 @@ fn is_first_jump() -> bool {
     is_jumping() && !JUMPING.xchg(true, Relaxed)
 }
 
-/// Looks at the block one last time, as the next kernel will.
-fn inspect(outgoing: &Out) {
-    if let Err(corrupt) = outgoing.check() {
+/// Looks at the block one last time, as the next kernel will. Returns whether that one takes it.
+pub(crate) fn inspect(outgoing: &Out) -> bool {
+    let checked = outgoing.check();
+    let intact = outgoing.ser().is_intact();
+
+    if let Err(corrupt) = checked {
         pr_emerg!("the next kernel will refuse the handover: {corrupt}\n");
     }
-    if !outgoing.ser().is_intact() {
+    if !intact {
         pr_emerg!("the next kernel will refuse the handover: its memory has changed size\n");
     }
+    checked.is_ok() && intact
 }
 
 /// Takes the counts of `dev`.

@@ -10,9 +10,15 @@ use core::ops::{
     Deref,
     DerefMut, //
 };
-#[cfg(CONFIG_PCI_LIVEUPDATE_KUNIT_TEST)]
-use kernel::bindings;
 use kernel::liveupdate;
+#[cfg(CONFIG_PCI_LIVEUPDATE_KUNIT_TEST)]
+use kernel::{
+    bindings,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    }, //
+};
 
 /// How many worlds there are.
 pub(crate) const WORLDS: usize = if cfg!(CONFIG_PCI_LIVEUPDATE_KUNIT_TEST) {
@@ -50,9 +56,24 @@ impl<T> DerefMut for PerWorld<T> {
     }
 }
 
-/// Whether devices can be preserved at all. In tests they can, whatever the command line says.
+/// Whether devices can be preserved in tests.
+#[cfg(CONFIG_PCI_LIVEUPDATE_KUNIT_TEST)]
+static ENABLED: Atomic<bool> = Atomic::new(true);
+
+/// Whether devices can be preserved at all. In tests they can, whatever the command line says,
+/// unless the test says otherwise.
 pub(crate) fn is_enabled() -> bool {
-    is_test() || liveupdate::is_enabled()
+    #[cfg(CONFIG_PCI_LIVEUPDATE_KUNIT_TEST)]
+    if is_test() {
+        return ENABLED.load(Relaxed);
+    }
+    liveupdate::is_enabled()
+}
+
+/// Says whether devices can be preserved in tests.
+#[cfg(CONFIG_PCI_LIVEUPDATE_KUNIT_TEST)]
+pub(crate) fn enable(on: bool) {
+    ENABLED.store(on, Relaxed);
 }
 
 /// Whether the current task runs a test.

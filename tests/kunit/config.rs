@@ -149,6 +149,11 @@ impl Config {
         at
     }
 
+    /// Adds ARI, which says that no function comes after this one.
+    pub(crate) fn add_ari(&mut self) {
+        self.add_extended(bindings::PCI_EXT_CAP_ID_ARI as u16, 8);
+    }
+
     /// Appends a capability of `size` bytes, and returns where it is.
     pub(crate) fn add_capability(&mut self, id: u8, size: usize) -> usize {
         let (at, link) = self.next;

@@ -262,6 +262,27 @@ mod tests {
         Ok(())
     }
 
+    /// The last look notices a number of entries that the core did not write.
+    #[test]
+    fn last_look() -> Result {
+        let (forest, _, endpoints) = port(2)?;
+        let nr_devices = scene::begin_exposed(8)?;
+
+        assert_eq!(scene::is_sound(), Some(true));
+        for nr in [0, 1] {
+            outgoing::preserve(forest.get(endpoints[nr]))?;
+            assert_eq!(scene::is_sound(), Some(true));
+        }
+        for (nr, sound) in [(0, false), (2, false), (4, false), (9, false), (3, true)] {
+            // SAFETY: The array is there until `clear()`. Nobody else looks at it now.
+            unsafe { *nr_devices = nr };
+            assert_eq!(scene::is_sound(), Some(sound));
+        }
+        scene::clear();
+        assert_eq!(scene::is_sound(), None);
+        Ok(())
+    }
+
     /// A device that is destroyed is given back once, with its path. One that has come in its place
     /// has nothing to give.
     #[test]

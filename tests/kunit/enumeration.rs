@@ -28,8 +28,20 @@ use crate::{
 use kernel::{
     bindings,
     liveupdate::flb::Flb,
+    pci,
     prelude::*, //
 };
+
+/// Has the PCI core shut a device down, as at a reboot.
+fn shut_down(dev: &pci::Device) {
+    // SAFETY: A constant.
+    let shutdown = unsafe { bindings::pci_bus_type.shutdown };
+
+    if let Some(shutdown) = shutdown {
+        // SAFETY: A valid device of that bus type.
+        unsafe { shutdown(&raw mut (*dev.raw()).dev) };
+    }
+}
 
 #[kunit_tests(pci_liveupdate_enumeration)]
 mod tests {
@@ -187,8 +199,10 @@ mod tests {
 
         assert!(machine.remove(machine.endpoint));
         assert!(machine.fake.device(machine.endpoint).is_none());
+        assert!(!scene::is_found(key));
         machine.fake.rescan();
         assert!(machine.is_incoming(machine.endpoint));
+        assert!(scene::is_found(key));
         assert_eq!(scene::incoming_count(key), 1);
 
         // From the root port down, everything comes back.
@@ -274,17 +288,50 @@ mod tests {
         Ok(())
     }
 
-    /// The first device cannot be preserved in the middle of a scan. The second one can: no bus
-    /// number changes any more.
+    /// A device that is shut down is frozen: it is neither taken nor given back any more. Nobody
+    /// else is.
     #[test]
-    fn not_during_a_scan() -> Result {
+    fn shutdown_freezes() -> Result {
         let machine = Machine::new()?;
 
         scene::begin_outgoing(16)?;
         machine.fake.scan()?;
+        let [first, second] = machine.slot.map(|f| machine.fake.device(f));
+        let (first, second) = (first.ok_or(ENODEV)?, second.ok_or(ENODEV)?);
+        let endpoint = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+
+        outgoing::preserve(&first)?;
+        assert!(!first.has(Flag::Frozen));
+        for dev in [&first, &second] {
+            shut_down(dev);
+            assert!(dev.has(Flag::Frozen));
+        }
+        outgoing::unpreserve(&first);
+        assert!(first.has(Flag::Outgoing));
+        assert_eq!(scene::outgoing_count(first.key()), 1);
+        assert_eq!(outgoing::preserve(&second), Err(EINVAL));
+        assert!(!second.has(Flag::Outgoing));
+        assert_eq!(scene::nr_outgoing(), Some(1));
+
+        assert!(!endpoint.has(Flag::Frozen));
+        outgoing::preserve(&endpoint)?;
+        scene::clear();
+        Ok(())
+    }
+
+    /// The first device cannot be preserved in the middle of a scan, but hears first if nothing is
+    /// handed over at all. The second one can: no bus number changes any more.
+    #[test]
+    fn not_during_a_scan() -> Result {
+        let machine = Machine::new()?;
+
+        scene::clear();
+        machine.fake.scan()?;
         let [first, second] = [machine.slot[0], machine.endpoint].map(|f| machine.fake.device(f));
         let (first, second) = (first.ok_or(ENODEV)?, second.ok_or(ENODEV)?);
 
+        assert_eq!(locked(|| outgoing::preserve(&first)), Err(ENOENT));
+        scene::begin_outgoing(16)?;
         assert_eq!(locked(|| outgoing::preserve(&first)), Err(EAGAIN));
         assert_eq!(scene::nr_outgoing(), Some(0));
         assert!(!first.has(Flag::Outgoing));

@@ -17,7 +17,8 @@ use crate::{
     },
     incoming,
     outgoing,
-    stats, //
+    stats,
+    world, //
 };
 use kernel::{
     bindings,
@@ -84,6 +85,36 @@ mod tests {
         scene::clear();
         // What the device is comes before whether anything is preserved at all.
         assert_eq!(preserve(forest.get(other)), errno(EINVAL));
+        Ok(())
+    }
+
+    /// With Live Update off, no device is preserved, and nothing else happens.
+    #[test]
+    fn switched_off() -> Result {
+        let (mut forest, dev, other) = two()?;
+        let off = || preserve(forest.get(dev));
+
+        scene::begin_outgoing(8)?;
+        outgoing::preserve(forest.get(other))?;
+        world::enable(false);
+        assert_eq!(off(), EOPNOTSUPP.to_errno());
+        let again = || {
+            off();
+        };
+        assert_eq!(counts("refused_off", again), 1);
+        assert!(!forest.get(dev).has(Flag::Outgoing));
+        assert_eq!(scene::nr_outgoing(), Some(1));
+        // What was preserved before can be given back.
+        outgoing::unpreserve(forest.get(other));
+        assert_eq!(scene::nr_outgoing(), Some(0));
+
+        // It comes before whether anything is preserved at all, but after what the device is.
+        scene::clear();
+        world::enable(false);
+        assert_eq!(off(), EOPNOTSUPP.to_errno());
+        forest.give(dev, Trait::AcsQuirk);
+        assert_eq!(preserve(forest.get(dev)), EINVAL.to_errno());
+        scene::clear();
         Ok(())
     }
 

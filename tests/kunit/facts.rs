@@ -76,6 +76,31 @@ mod tests {
         Ok(())
     }
 
+    /// An ACS quirk of a bridge above counts as well. One of a bridge beside them does not.
+    #[test]
+    fn acs_quirk_above() -> Result {
+        for (quirky, may) in [(0, false), (1, false), (2, true)] {
+            let mut forest = Forest::with_room(1, 4, 4)?;
+            let root = forest.root(0x12_0000, 0)?;
+            let (port, below) = forest.bridge(root, 0x08, 1)?;
+            let (switch, lowest) = forest.bridge(below, 0, 2)?;
+            let (beside, _) = forest.bridge(root, 0x10, 3)?;
+            let dev = forest.endpoint(lowest, 0)?;
+            forest.give([port, switch, beside][quirky], Trait::AcsQuirk);
+            let dev = forest.get(dev);
+
+            scene::begin_outgoing(8)?;
+            let objection = (!may).then_some(Objection::AcsQuirk);
+            assert_eq!(may_preserve(&dev.facts()).err(), objection);
+            let expected = if may { Ok(()) } else { Err(EINVAL) };
+            assert_eq!(outgoing::preserve(dev), expected);
+            assert_eq!(dev.has(Flag::Outgoing), may);
+            assert_eq!(scene::nr_outgoing(), Some(if may { 3 } else { 0 }));
+        }
+        scene::clear();
+        Ok(())
+    }
+
     /// A frozen device is neither taken nor given back, its neighbour is.
     #[test]
     fn frozen() -> Result {

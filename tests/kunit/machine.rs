@@ -34,11 +34,14 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub(crate) fn new() -> Result<Self> {
-        Self::with(|_| {})
+        Self::with(|_| {}, |_| {})
     }
 
-    /// The same, with ports that have more than they need.
-    pub(crate) fn with(more: impl Fn(&mut Config)) -> Result<Self> {
+    /// The same, with ports and an endpoint below them that have more than they need.
+    pub(crate) fn with(
+        more: impl Fn(&mut Config),
+        more_below: impl Fn(&mut Config),
+    ) -> Result<Self> {
         let fake = FakeBus::new()?;
         let port = |port, from| {
             let mut config = Config::port(port, Numbers(from, 3))?;
@@ -53,7 +56,9 @@ impl Machine {
         let root = fake.plug(None, 0x08, running(port(Port::Root, 1)?))?;
         let upstream = fake.plug(Some(root), 0, running(port(Port::Upstream, 2)?))?;
         let downstream = fake.plug(Some(upstream), 0, running(port(Port::Downstream, 3)?))?;
-        let endpoint = fake.plug(Some(downstream), 0, running(Config::express()?))?;
+        let mut endpoint = Config::express()?;
+        more_below(&mut endpoint);
+        let endpoint = fake.plug(Some(downstream), 0, running(endpoint))?;
         let slot = [
             fake.plug(None, 0x10, running(Config::endpoint()?))?,
             fake.plug(None, 0x11, running(Config::endpoint()?))?,

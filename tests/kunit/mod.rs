@@ -27,6 +27,9 @@ mod enumeration;
 mod errnos;
 mod fabric;
 mod facts;
+#[cfg(CONFIG_IOMMU_API)]
+mod groups;
+mod master;
 mod paths;
 mod words;
 mod worlds;

@@ -9,6 +9,7 @@ use crate::{
         Ser, //
     },
     memory::Memory,
+    outgoing,
     state::{
         set_handover,
         Handover,
@@ -16,11 +17,15 @@ use crate::{
         Out,
         STATE, //
     },
+    world,
     xindex::XIndex, //
 };
-use core::ops::{
-    Deref,
-    DerefMut, //
+use core::{
+    mem::offset_of,
+    ops::{
+        Deref,
+        DerefMut, //
+    }, //
 };
 use kernel::prelude::*;
 use zerocopy::{
@@ -55,6 +60,13 @@ impl Plain {
         }
         Ok(ser)
     }
+
+    /// Where `nr_devices` stays, for whoever writes to memory that is the core's by then.
+    fn nr_devices(&mut self) -> *mut u32 {
+        let header = self.0.as_mut_ptr().cast::<u32>();
+
+        header.wrapping_byte_add(offset_of!(Ser, nr_devices))
+    }
 }
 
 impl Deref for Plain {
@@ -80,6 +92,7 @@ impl DerefMut for Plain {
 /// Forgets everything, also what a test that failed left behind.
 pub(crate) fn clear() {
     set_handover(Handover::Nothing);
+    world::enable(true);
 
     let (outgoing, incoming) = {
         let mut state = STATE.lock();
@@ -96,10 +109,30 @@ pub(crate) fn begin_outgoing(entries: usize) -> Result {
 
 /// The same while a previous kernel's devices are not finished.
 pub(crate) fn add_outgoing(entries: usize) -> Result {
-    let outgoing = Out::new(Memory::Plain(Plain::with_room(entries)?), XIndex::new()?);
+    put_outgoing(Plain::with_room(entries)?)
+}
+
+fn put_outgoing(ser: Plain) -> Result {
+    let outgoing = Out::new(Memory::Plain(ser), XIndex::new()?);
 
     STATE.lock().outgoing = Some(outgoing);
     Ok(())
+}
+
+/// Like [`begin_outgoing`]. Returns where the number of the used entries is, which is valid until
+/// [`clear`].
+pub(crate) fn begin_exposed(entries: usize) -> Result<*mut u32> {
+    let mut ser = Plain::with_room(entries)?;
+    let nr_devices = ser.nr_devices();
+
+    clear();
+    put_outgoing(ser)?;
+    Ok(nr_devices)
+}
+
+/// What is seen of the array for the next kernel by the last look at it.
+pub(crate) fn is_sound() -> Option<bool> {
+    STATE.lock().outgoing.as_ref().map(outgoing::inspect)
 }
 
 /// Has a previous kernel hand `entries` over.

@@ -13,7 +13,8 @@ use crate::{
     stats::{
         self,
         Event, //
-    }, //
+    },
+    world, //
 };
 use kernel::{
     prelude::*,
@@ -28,6 +29,7 @@ use kernel::{
 /// What the core remembers, as the current task sees it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Sight {
+    enabled: bool,
     handover: Handover,
     outgoing: Option<usize>,
     incoming: bool,
@@ -40,6 +42,7 @@ fn look() -> Sight {
     let state = STATE.lock();
 
     Sight {
+        enabled: world::is_enabled(),
         handover,
         outgoing: state.outgoing.as_ref().map(|outgoing| outgoing.nr_own()),
         incoming: state.incoming.is_some(),
@@ -94,6 +97,10 @@ mod tests {
 
         scene::begin_contained();
         assert!(Other::look()? == before);
+        for on in [false, true] {
+            world::enable(on);
+            assert!(Other::look()? == before);
+        }
         scene::clear();
         assert!(Other::look()? == before);
         Ok(())
@@ -105,7 +112,7 @@ mod tests {
         scene::clear();
         let nothing = look();
         assert!(nothing.handover == Handover::Nothing);
-        assert!(nothing.outgoing.is_none() && !nothing.incoming);
+        assert!(nothing.outgoing.is_none() && !nothing.incoming && nothing.enabled);
 
         scene::begin_incoming(&[(Key::new(0, 0x0008), 1)])?;
         scene::add_outgoing(8)?;

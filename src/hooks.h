@@ -38,6 +38,7 @@ int pci_liveupdate_domain(struct pci_dev *dev);
 struct pci_dev *pci_liveupdate_upstream(struct pci_dev *dev);
 bool pci_liveupdate_is_bridge(struct pci_dev *dev);
 unsigned int pci_liveupdate_nr_functions(void);
+u64 pci_liveupdate_clock(void);
 bool pci_liveupdate_jumping(void);
 bool pci_liveupdate_handing_over(void);
 bool pci_liveupdate_has_vfs(struct pci_dev *dev);

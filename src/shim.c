@@ -11,6 +11,7 @@
 #include <linux/list.h>
 #include <linux/pci.h>
 #include <linux/pci_liveupdate.h>
+#include <linux/sched/clock.h>
 #include "hooks.h"
 
 EXPORT_SYMBOL_GPL(pci_liveupdate_register_flb);
@@ -51,6 +52,11 @@ unsigned int pci_liveupdate_nr_functions(void)
 	for_each_pci_dev(dev)
 		nr++;
 	return nr;
+}
+
+u64 pci_liveupdate_clock(void)
+{
+	return local_clock();
 }
 
 bool pci_liveupdate_jumping(void)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """ACS controls of an incoming bridge stay what they were, whatever the command line says."""
 
-from vm import Machine, Vm, check, endpoint, fabric, root_port, sample
+from vm import Machine, Pci, Vm, check, endpoint, fabric, root_port, sample
 from vm.pci import ACS_CTRL, EXT_CAP_ACS
 
 MACHINE = Machine(
@@ -19,6 +19,19 @@ UNUSUAL = 0x0011
 # The bits of the parameter are written from the highest one down: Request Redirect.
 CHOSEN = 0x0004
 OPTION = "pci=config_acs=0000100@pci:0:0"
+STATUS = "power/runtime_status"
+
+
+def sleep_and_wake(vm: Vm, endpoint: Pci) -> None:
+    """To wake a port writes its registers anew, as it is done after a reset."""
+    port = endpoint.line[-2]
+    # The machine's ports have no power management, with which their driver keeps them awake.
+    port.unbind()
+    for function in (endpoint, port):
+        function.set_attribute("power/control", "auto")
+    vm.wait_for(f"{port} sleeps", lambda: port.attribute(STATUS) == "suspended", 5)
+    port.set_attribute("power/control", "on")
+    check.equal(f"state of {port}", port.attribute(STATUS), "active")
 
 
 def story(vm: Vm) -> None:
@@ -42,11 +55,17 @@ def story(vm: Vm) -> None:
     check.equal("how often the log says so", len(said), 1)
     path.undisturbed(vm.trace, mark)
 
-    vm.step("finished, it still has what its users rely on")
+    vm.step("finished, it still has what its users rely on, also when it was lost")
     sample.bind(new, path.bdfs[-1])
     session = new.retrieve_session()
     session.retrieve(1).close()
     session.finish()
-    new.pci(path.bdfs[-1]).set_attribute("reset", "1")
-    new.rescan()
-    check.equal("ACS control", port.read(register, 2), UNUSUAL)
+    live, neighbour = new.pci(path.bdfs[-1]), new.pci("other")
+    live.unbind()
+    for function in (port, other):
+        function.write(register, 2, 0)
+        check.equal(f"ACS control of {function}", function.read(register, 2), 0)
+    for function in (live, neighbour):
+        sleep_and_wake(vm, function)
+    check.true("the other port has what was asked for", other.read(register, 2) & CHOSEN)
+    check.equal("ACS control of the port", port.read(register, 2), UNUSUAL)

@@ -16,7 +16,7 @@ MACHINE = Machine(
         endpoint("kept", "sw.0"),
         endpoint("removed", "sw.1"),
     ],
-    leaks=True,
+    leaks=3,
 )
 
 KEPT, REMOVED = 1, 2

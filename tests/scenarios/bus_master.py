@@ -3,7 +3,8 @@
 
 At the jump it is cleared on all other devices. In the new kernel neither a switch of
 sysfs, nor a probe that fails, nor a driver that is unbound clears it on an incoming
-device; once it is finished, they do.
+device; once it is finished, they do. Bridges above keep it in both kernels when portdrv
+goes and comes.
 """
 
 from errno import ENODEV
@@ -24,6 +25,7 @@ MACHINE = Machine(
 LIVE = ["rp0", "sw", "sw.0", "live"]
 # Enables any device that it is given by hand, sees that it is no serial port, and gives up.
 GIVES_UP = "serial"
+PORTDRV = "pcieport"
 
 
 def enable_and_disable(device: Pci) -> None:
@@ -37,6 +39,15 @@ def fail_to_probe(guest: Guest, device: Pci) -> None:
     with check.refused(ENODEV):
         device.bind(GIVES_UP)
     device.set_attribute("driver_override", "\n")
+
+
+def without_portdrv(bridge: Pci) -> None:
+    """What user space can do to a bridge: its driver goes, and comes back."""
+    check.equal(f"driver of {bridge}", bridge.driver, PORTDRV)
+    bridge.unbind()
+    check.equal(f"driver of {bridge}", bridge.driver, None)
+    bridge.guest.write(f"/sys/bus/pci/drivers/{PORTDRV}/bind", bridge.bdf)
+    check.equal(f"driver of {bridge}", bridge.driver, PORTDRV)
 
 
 def cleared(vm: Vm, bdf: str, since: object) -> list[str]:
@@ -55,6 +66,14 @@ def story(vm: Vm) -> None:
     sample.preserve(session, live[-1], 1)
     path = fabric.Path(*live)
 
+    vm.step("portdrv stops a bridge that it leaves, but none above a preserved device")
+    mark = vm.trace.mark()
+    for bridge in [dead[0], *live[:-1]]:
+        without_portdrv(bridge)
+    check.true(f"Bus Master of {dead[0]} was cleared", cleared(vm, dead[0].bdf, mark))
+    path.undisturbed(vm.trace, mark)
+    path.reads_the_same(live)
+
     mark = vm.trace.mark()
     new = vm.live_update()
     for function in dead:
@@ -70,6 +89,12 @@ def story(vm: Vm) -> None:
     fail_to_probe(new, device)
     sample.bind(new, device.bdf)
     device.unbind()
+    path.undisturbed(vm.trace, mark)
+    path.reads_the_same(live)
+
+    vm.step("nor the bridges above it")
+    for bridge in live[:-1]:
+        without_portdrv(bridge)
     path.undisturbed(vm.trace, mark)
     path.reads_the_same(live)
 

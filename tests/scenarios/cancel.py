@@ -13,7 +13,7 @@ MACHINE = Machine(
         endpoint("ep0", "rp0", addr="0.0", multifunction="on"),
         endpoint("ep1", "rp0", addr="0.1"),
     ],
-    leaks=True,
+    leaks=2,
 )
 
 ROUNDS = 3

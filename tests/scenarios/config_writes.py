@@ -1,20 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0
 """What both kernels write to the configuration space of a live path is on a list, and harmless.
 
-Nothing on the list clears Bus Master, or changes bus numbers, ACS or ARI. Why the rest
-is written stands in Documentation/PCI/liveupdate-writers.rst.
+Nothing on the list clears Bus Master, or changes bus numbers, ACS or ARI. What is written
+to the rest cuts no device off, and BARs and windows are afterwards what they were before.
+Why it is written stands in Documentation/PCI/liveupdate-writers.rst.
 """
+
+from typing import TypeVar
 
 from vm import Machine, Pci, Vm, check, endpoint, fabric, root_port, sample, switch
 from vm.errors import Failure
-from vm.pci import CAP_EXP, CAPABILITIES
+from vm.pci import (
+    BUS_NUMBER_BYTES,
+    CAP_EXP,
+    CAP_MSI,
+    CAP_MSIX,
+    CAP_PM,
+    CAPABILITIES,
+    EXP_LNKCTL,
+    EXP_SLTCTL,
+    EXP_SLTCTL_POWER_OFF,
+)
+from vm.trace import Write
 
 MACHINE = Machine(devices=[root_port("rp0", "4"), switch("sw", "rp0"), endpoint("ep0", "sw.1")])
 
 LIVE = ["rp0", "sw", "sw.1", "ep0"]
 
-CAP_MSI = 0x05
-CAP_MSIX = 0x11
+T = TypeVar("T")
 
 # Offsets in the header, by kind.
 ENDPOINT = {
@@ -38,9 +51,9 @@ BRIDGE = {
 # Offsets in capabilities.
 CAPABILITY = {
     CAP_EXP: {
-        0x10: "Link Control",
+        EXP_LNKCTL: "Link Control",
         0x12: "Link Status",
-        0x18: "Slot Control",
+        EXP_SLTCTL: "Slot Control",
         0x1A: "Slot Status",
         0x1C: "Root Control",
         0x20: "Root Status",
@@ -49,19 +62,59 @@ CAPABILITY = {
     CAP_MSIX: {0x02: "MSI-X"},
 }
 
+# Bits that no write may set: they reset or cut off what is below, or put the function to sleep.
+BRIDGE_CONTROL = 0x3E
+FORBIDDEN_IN_BRIDGE = {BRIDGE_CONTROL: 0x40}
+FORBIDDEN = {
+    # Link Disable, and power off.
+    CAP_EXP: {EXP_LNKCTL: 0x10, EXP_SLTCTL: EXP_SLTCTL_POWER_OFF},
+    # Anything but D0.
+    CAP_PM: {0x04: 0x03},
+}
 
-def golden(function: Pci) -> dict[int, str]:
-    """What may be written to a function: offset to name."""
-    allowed = dict(BRIDGE if fabric.is_bridge(function) else ENDPOINT)
+BARS = range(0x10, 0x28, 4)
+BRIDGE_BARS = range(0x10, 0x18, 4)
+ALL_ONES = 0xFFFFFFFF
+# What decides on addresses: offset and width.
+ADDRESSES = [*((offset, 4) for offset in BARS), (0x30, 4)]
+WINDOWS = [
+    *((offset, 4) for offset in BRIDGE_BARS),
+    (0x1C, 2),
+    *((offset, 4) for offset in range(0x20, 0x34, 4)),
+    (0x38, 4),
+]
+
+
+def in_capabilities(function: Pci, table: dict[int, dict[int, T]]) -> dict[int, T]:
+    """The entries of a table by capability, for those that there are, by offset."""
+    found: dict[int, T] = {}
     if not function.read(CAPABILITIES, 1):
-        return allowed
-    for capability, registers in CAPABILITY.items():
+        return found
+    for capability, registers in table.items():
         try:
             at = function.capability(capability)
         except Failure:
             continue
-        allowed |= {at + offset: name for offset, name in registers.items()}
-    return allowed
+        found |= {at + offset: entry for offset, entry in registers.items()}
+    return found
+
+
+def golden(function: Pci) -> dict[int, str]:
+    """What may be written to a function: offset to name."""
+    header = BRIDGE if function.is_bridge else ENDPOINT
+    return header | in_capabilities(function, CAPABILITY)
+
+
+def forbidden(function: Pci) -> dict[int, int]:
+    """The bits that may not be set by a write: offset to mask."""
+    header = FORBIDDEN_IN_BRIDGE if function.is_bridge else {}
+    return header | in_capabilities(function, FORBIDDEN)
+
+
+def addresses(function: Pci) -> dict[int, int]:
+    """BARs and windows, as the registers read."""
+    registers = WINDOWS if function.is_bridge else ADDRESSES
+    return {offset: function.read(offset, width) for offset, width in registers}
 
 
 def story(vm: Vm) -> None:
@@ -74,6 +127,9 @@ def story(vm: Vm) -> None:
     sample.preserve(session, live[-1], 1)
     path = fabric.Path(*live)
     allowed = {function.bdf: golden(function) for function in live}
+    masks = {function.bdf: forbidden(function) for function in live}
+    decoded = {function.bdf: addresses(function) for function in live}
+    check.true("the windows are open", decoded[path.bdfs[0]][0x20] & 0xFFF0)
 
     mark = vm.trace.mark()
     new = vm.live_update()
@@ -86,6 +142,18 @@ def story(vm: Vm) -> None:
         check.true(f"writes to {bdf} are seen", writes)
         unknown = [str(write) for write in writes if write.offset not in allowed[bdf]]
         check.empty(f"writes to {bdf} that are not on the list", unknown)
-        windows = {write.offset for write in writes if write.offset in range(0x18, 0x1B)}
-        if fabric.is_bridge(new.pci(bdf)):
-            check.empty(f"writes of bus numbers to {bdf}", windows)
+        harmful = [str(item) for item in writes if item.value & masks[bdf].get(item.offset, 0)]
+        check.empty(f"writes to {bdf} that set forbidden bits", harmful)
+        bars = BRIDGE_BARS if new.pci(bdf).is_bridge else BARS
+        moved = [
+            str(item)
+            for item in writes
+            if item.offset in bars and item.value not in (ALL_ONES, decoded[bdf][item.offset])
+        ]
+        check.empty(f"writes to BARs of {bdf} that move them", moved)
+        if new.pci(bdf).is_bridge:
+            numbers = vm.trace.writes(bdf, BUS_NUMBER_BYTES, since=mark)
+            check.empty(f"writes of bus numbers to {bdf}", list(map(str, numbers)))
+
+    vm.step("BARs and windows are what they were")
+    check.equal("addresses", {bdf: addresses(new.pci(bdf)) for bdf in path.bdfs}, decoded)

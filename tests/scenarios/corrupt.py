@@ -16,6 +16,8 @@ from vm.trace import Mark
 MACHINE = Machine(devices=[root_port("rp0", "4"), endpoint("ep0", "rp0")])
 
 TOKEN = 1
+EMERGENCY = 0
+IGNORED = "unknown devices may be doing DMA to memory of this kernel: ignored"
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,8 @@ def goes_on(vm: Vm, case: Case, policy: str) -> None:
         assert jump.mark
         contain.contained(vm, new, jump.mark)
     else:
-        vm.step("the device does as before: nobody has stopped it")
+        vm.step("the device does as before: nobody has stopped it, which is said loudly")
+        check.equal("loud lines", len(new.said(IGNORED, EMERGENCY)), 1)
         check.true("Bus Master of the device is on", new.pci(bdf).bus_master)
 
     vm.step("its file cannot be retrieved, the session ends, and the device is like any other")

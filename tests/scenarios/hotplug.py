@@ -18,7 +18,7 @@ MACHINE = Machine(
         endpoint("pulled", "rp0"),
         endpoint("stays", "rp1"),
     ],
-    leaks=True,
+    leaks=2,
 )
 
 PULLED, STAYS = 1, 2

@@ -2,7 +2,7 @@
 """A bridge plugged in beside a preserved device gets bus numbers only when that one is given back."""
 
 from vm import Machine, Vm, check, device, endpoint, root_port, sample
-from vm.pci import BUS_NUMBERS
+from vm.pci import BUS_NUMBER_BYTES
 
 MACHINE = Machine(
     devices=[root_port("rp0", "3"), root_port("rp1", "4"), endpoint("ep1", "rp1")],
@@ -25,12 +25,13 @@ def story(vm: Vm) -> None:
     vm.wait_for("the bridge is left alone", lambda: any(refusal in line for line in old.log(3)))
     check.true("the bridge is there", old.pci(bdf).present)
     old.rescan()
-    writes = [str(w) for w in vm.trace.writes(None, BUS_NUMBERS, since=mark)]
+    writes = [str(w) for w in vm.trace.writes(None, BUS_NUMBER_BYTES, since=mark)]
     check.empty("bus numbers written", writes)
 
     vm.step("the session is closed: a scan gives the bridge its numbers")
     session.close()
     old.rescan()
+    check.true("they are written", list(vm.trace.writes(bdf, BUS_NUMBER_BYTES, since=mark)))
     numbers = old.pci(bdf).bus_numbers
     port = old.pci("rp0").bus_numbers
     check.true(

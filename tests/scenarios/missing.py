@@ -8,8 +8,8 @@ says what is missing, goes on with the rest, and does not wait for it for ever.
 from errno import ENODEV
 
 from vm import Machine, Pci, Vm, check, endpoint, root_port, sample, switch
-from vm.liveupdate import counts, due
-from vm.pci import CAP_EXP
+from vm.liveupdate import counts, due, summary
+from vm.pci import CAP_EXP, EXP_SLTCTL, EXP_SLTCTL_POWER_OFF
 
 MACHINE = Machine(
     devices=[
@@ -19,23 +19,21 @@ MACHINE = Machine(
         root_port("rp1", "5"),
         endpoint("there", "rp1"),
     ],
-    leaks=True,
+    leaks=2,
 )
 
 LOST, THERE = 1, 2
 
-# Of the PCI Express capability: slot control, and what turns its lamp and its power off.
-SLOT_CONTROL = 0x18
+# What turns the lamp of a slot off.
 POWER_INDICATOR_OFF = 0x0300
-POWER_OFF = 0x0400
 
 WARNING = 4
 
 
 def power_off(port: Pci) -> None:
     """Takes the power from the slot of a port, and what is in it out of the machine."""
-    register = port.capability(CAP_EXP) + SLOT_CONTROL
-    port.write(register, 2, port.read(register, 2) | POWER_INDICATOR_OFF | POWER_OFF)
+    register = port.capability(CAP_EXP) + EXP_SLTCTL
+    port.write(register, 2, port.read(register, 2) | POWER_INDICATOR_OFF | EXP_SLTCTL_POWER_OFF)
 
 
 def story(vm: Vm) -> None:
@@ -62,6 +60,8 @@ def story(vm: Vm) -> None:
     check.equal("missing", missing, set(gone))
     check.equal("kinds of the missing", {incoming[bdf].kind for bdf in gone}, {"unknown"})
     check.equal("functions that arrived", new.stats()["arrived"], len(everything) - len(gone))
+    lines = new.said(summary(len(everything), found=len(everything) - len(gone)))
+    check.equal("lines that sum it up", len(lines), 1)
     log = "\n".join(new.log(WARNING))
     check.empty("missing without a warning", [bdf for bdf in gone if bdf not in log])
 

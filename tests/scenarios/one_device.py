@@ -5,11 +5,11 @@ Preserve, jump, found as incoming, retrieve, finish, no longer incoming. Nothing
 happen to Bus Master of the two on the way, not even for a moment.
 """
 
-from vm import Machine, Pci, Vm, check, endpoint, handover, root_port, sample
-from vm.liveupdate import Entry
-from vm.pci import BUS_NUMBERS, COMMAND, COMMAND_MASTER
+from vm import Guest, Machine, Pci, Vm, check, endpoint, handover, root_port, sample
+from vm.liveupdate import DEBUGFS, Entry, summary
+from vm.pci import BUS_NUMBER_BYTES, COMMAND, COMMAND_MASTER
 
-MACHINE = Machine(devices=[root_port("rp0", "4"), endpoint("ep0", "rp0")], leaks=True)
+MACHINE = Machine(devices=[root_port("rp0", "4"), endpoint("ep0", "rp0")], leaks=2)
 
 TOKEN = 1
 PAGE_ENTRIES = 511
@@ -25,6 +25,12 @@ def bus_master_on(path: list[Pci]) -> None:
     """Of every function of a path."""
     for function in path:
         check.true(f"Bus Master of {function} is on", function.bus_master)
+
+
+def looked_at(guest: Guest) -> None:
+    """What the core says of itself is for root alone."""
+    for name in ("outgoing", "incoming", "stats"):
+        check.equal(f"mode of {name} in debugfs", oct(guest.mode(f"{DEBUGFS}/{name}")), "0o400")
 
 
 def story(vm: Vm) -> None:
@@ -67,7 +73,12 @@ def story(vm: Vm) -> None:
         writes = vm.trace.writes(function.bdf, COMMAND, since=before)
         cleared = [str(write) for write in writes if not write.value & COMMAND_MASTER]
         check.empty(f"writes that clear Bus Master of {function}", cleared)
-    check.empty("writes of bus numbers", list(vm.trace.writes(port.bdf, BUS_NUMBERS, since=before)))
+    writes = vm.trace.writes(port.bdf, BUS_NUMBER_BYTES, since=before)
+    check.empty("writes of bus numbers", list(map(str, writes)))
+    looked_at(new)
+    check.equal("lines that sum it up", len(new.said(summary(2, found=2))), 1)
+    alarms = vm.console.matches("will refuse the handover", vm.console.kernels()[0])
+    check.empty("alarms of the old kernel", alarms)
     check.equal("driver before anybody asked for one", device.driver, None)
 
     vm.step("its file is retrieved, and the session is finished")

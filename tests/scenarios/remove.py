@@ -31,10 +31,11 @@ MACHINE = Machine(
         endpoint("second", "sw.1", addr="0.0", multifunction="on"),
         endpoint("third", "sw.1", addr="0.1"),
     ],
-    leaks=True,
+    leaks=2,
 )
 
 NAMES = ("first", "second", "third")
+WARNING = 4
 
 
 def preserve(old: Guest, name: str, session: str) -> Session:
@@ -53,6 +54,8 @@ def outgoing(vm: Vm, old: Guest) -> None:
 
     vm.step("an outgoing endpoint is removed: its path is given back, and the jump refused")
     first.remove()
+    lines = old.said(f"{first.bdf}: removed while preserved", WARNING)
+    check.equal("warnings that name it", len(lines), 1)
     check.equal("outgoing", counts(old.outgoing()), behind_second)
     with check.refused(ENODEV):
         vm.jump()
@@ -107,7 +110,10 @@ def story(vm: Vm) -> None:
     first.remove()
     check.equal("state", new.incoming()[first.bdf].state, "missing")
     check.equal("incoming", counts(new.incoming()), kept)
+    before = new.stats()
     new.rescan()
+    for name in ("looked_up", "looked_up_ns"):
+        check.true(f"{name} has grown", new.stats()[name] > before[name])
     check.equal("state", new.incoming()[first.bdf].state, "found")
     session = new.retrieve_session("first")
     sample.bind(new, first.bdf)

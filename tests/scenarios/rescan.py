@@ -6,7 +6,7 @@ first. Once nothing is live any more, a scan assigns numbers as it always did.
 """
 
 from vm import Guest, Machine, Vm, check, endpoint, fabric, root_port, sample, switch
-from vm.pci import BUS_NUMBERS
+from vm.pci import BUS_NUMBER_BYTES
 
 MACHINE = Machine(
     devices=[
@@ -39,8 +39,7 @@ def story(vm: Vm) -> None:
         return [
             str(write)
             for bdf in bridges
-            for offset in range(BUS_NUMBERS, BUS_NUMBERS + 3)
-            for write in vm.trace.writes(bdf, offset, since=since)  # type: ignore[arg-type]
+            for write in vm.trace.writes(bdf, BUS_NUMBER_BYTES, since=since)  # type: ignore[arg-type]
         ]
 
     vm.step("with nothing preserved, a scan assigns numbers")

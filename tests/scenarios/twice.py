@@ -9,7 +9,7 @@ from demo.traffic import masters_cleared
 from vm import Guest, Machine, Vm, check, endpoint, handover, root_port, sample
 from vm.liveupdate import counts, due
 
-MACHINE = Machine(devices=[root_port("rp0", "4"), endpoint("ep0", "rp0")], leaks=True)
+MACHINE = Machine(devices=[root_port("rp0", "4"), endpoint("ep0", "rp0")], leaks=3)
 
 TOKEN = 1
 WARNING = 4

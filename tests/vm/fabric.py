@@ -8,7 +8,7 @@ from . import check
 from .errors import Failure
 from .pci import (
     ACS_CTRL,
-    BUS_NUMBERS,
+    BUS_NUMBER_BYTES,
     CAP_EXP,
     COMMAND,
     COMMAND_MASTER,
@@ -84,7 +84,7 @@ class Path:
         before = self._before[bdf]
         if write.offset == COMMAND:
             return before.bus_master and not write.value & COMMAND_MASTER
-        if write.offset in range(BUS_NUMBERS, BUS_NUMBERS + 3):
+        if write.offset in BUS_NUMBER_BYTES:
             return bdf in self._bridges
         if write.offset == self._acs[bdf]:
             return write.value != before.acs

@@ -106,6 +106,10 @@ class Guest:
         """The names in a directory."""
         return [name.decode() for name in self.request("file.list", path)]
 
+    def mode(self, path: str) -> int:
+        """Who may do what with a file."""
+        return int(self.request("file.mode", path)[0])
+
     def exists(self, path: str) -> bool:
         """Whether there is such a file."""
         return self.request("file.exists", path) == [b"1"]
@@ -178,6 +182,10 @@ class Guest:
             if level.isdigit() and int(level) & 7 <= worst:
                 lines.append(text)
         return lines
+
+    def said(self, text: str, worst: int = 7) -> list[str]:
+        """The lines of the log with this in them."""
+        return [line for line in self.log(worst) if text in line]
 
     def stress(self, name: str, passes: int, *steps: Request) -> Stress:
         """Repeats requests in a thread. `$N` in a step is what step N of the pass gave."""

@@ -52,6 +52,14 @@ def counters(text: str) -> dict[str, int]:
     return {name: int(count) for name, count in pairs}
 
 
+def summary(handed_over: int, found: int) -> str:
+    """What the core says when boot enumeration is done."""
+    missing = handed_over - found
+    return (
+        f"pci_liveupdate: {handed_over} functions handed over, {found} found, {missing} missing"
+    )
+
+
 def counts(found: dict[str, Entry]) -> dict[str, int]:
     """Nothing but the count of each function."""
     return {bdf: entry.count for bdf, entry in found.items()}

@@ -79,8 +79,12 @@ class Machine:
     cpus: int = 1
     memory: int | None = None
     """In MiB, when the profile's is not enough."""
-    leaks: bool = False
-    """Look for memory leaks before the end, where the kernel can (CONFIG=debug)."""
+    leaks: int | None = None
+    """Look for memory leaks before the end, where the kernel can (CONFIG=debug).
+
+    It is the number of the kernel with which the story ends, from 1 on: only that one keeps
+    track of its memory, which takes twice as long.
+    """
     cables: Sequence[str] = ()
     """Network cables to the host, by the name that a card has as its `netdev`."""
     qemu: Sequence[str] = field(default=())

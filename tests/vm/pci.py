@@ -17,15 +17,23 @@ HEADER_TYPE = 0x0E
 HEADER_TYPE_MASK = 0x7F
 HEADER_TYPE_BRIDGE = 1
 BUS_NUMBERS = 0x18
+# One byte each: primary, secondary, subordinate.
+BUS_NUMBER_BYTES = range(BUS_NUMBERS, BUS_NUMBERS + 3)
 CAPABILITIES = 0x34
 EXTENDED = 0x100
 
 # Capabilities, by the kernel's names less PCI_CAP_ID_ and PCI_EXT_CAP_ID_.
+CAP_PM = 0x01
+CAP_MSI = 0x05
 CAP_EXP = 0x10
+CAP_MSIX = 0x11
 EXT_CAP_ACS = 0x0D
 EXT_CAP_ARI = 0x0E
 EXT_CAP_SRIOV = 0x10
 
+EXP_LNKCTL = 0x10
+EXP_SLTCTL = 0x18
+EXP_SLTCTL_POWER_OFF = 0x0400
 EXP_DEVCTL2 = 0x28
 EXP_DEVCTL2_ARI = 0x0020
 ACS_CTRL = 0x06
@@ -88,7 +96,7 @@ class Pci:
     @property
     def bus_numbers(self) -> BusNumbers:
         """Of a bridge."""
-        return BusNumbers(*(self.read(BUS_NUMBERS + n, 1) for n in range(3)))
+        return BusNumbers(*(self.read(offset, 1) for offset in BUS_NUMBER_BYTES))
 
     def capability(self, wanted: int) -> int:
         """The offset of a capability."""

@@ -57,12 +57,13 @@ class ConfigTrace:
     def writes(
         self,
         bdf: str | None = None,
-        offset: int | None = None,
+        offset: int | range | None = None,
         *,
         since: Mark | None = None,
         until: Mark | None = None,
     ) -> Iterator[Write]:
-        """The writes to a function (with or without its domain) and an offset, in order."""
+        """The writes to a function (with or without its domain) and an offset (or a range), in order."""
+        offsets = range(offset, offset + 1) if isinstance(offset, int) else offset
         wanted = bdf.split(":", 1)[1] if bdf and bdf.count(":") == 2 else bdf
         for line in self._lines(since, until):
             match = _LINE.search(line)
@@ -74,5 +75,5 @@ class ConfigTrace:
                 int(match["offset"], 16),
                 int(match["value"], 16),
             )
-            if wanted in (None, found.bdf) and offset in (None, found.offset):
+            if wanted in (None, found.bdf) and (offsets is None or found.offset in offsets):
                 yield found

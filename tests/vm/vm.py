@@ -10,7 +10,7 @@ from typing import Any
 from . import gdb, image, paths
 from .agent import Hello, Port
 from .console import Console
-from .errors import CheckFailed, Failure, GuestError, HandoverLost
+from .errors import CheckFailed, Failure, GuestError, HandoverLost, SetupError
 from .guest import Guest
 from .machine import Device, Machine
 from .net import Cable
@@ -20,8 +20,11 @@ from .qmp import Qmp
 from .ram import GuestRam
 from .trace import ConfigTrace
 
-# The last function of a kernel that runs in its own address space: devices are
-# shut down, the handover is written, and nobody will check it any more.
+# Where a kernel can be stopped on its way out. The handover is written, and no device is
+# shut down yet:
+SHUTDOWN = "device_shutdown"
+# The last function that runs in its own address space: devices are shut down, and nobody
+# will check the handover any more.
 LAST_FUNCTION = "machine_kexec"
 
 
@@ -51,6 +54,7 @@ class Vm:
         self.narrate: Callable[[str], None] = lambda _line: None
         self.patience: float | None = None
         """In seconds, when the deadlines of the profile are too generous."""
+        self._told = 0
         self.live_updates = 0
         """How many are proved so far."""
 
@@ -95,7 +99,9 @@ class Vm:
     def _command_line(self, kernel: str, arguments: str) -> str:
         machine = self.machine
         scratch = self.limits.scratch
-        return command_line(kernel, scratch, machine.leaks, machine.arguments, arguments)
+        self._told += 1
+        leaks = machine.leaks == self._told
+        return command_line(kernel, scratch, leaks, machine.arguments, arguments)
 
     def boot(self, arguments: str = "") -> Guest:
         """Switches the machine on. Returns when the first kernel's agent is there."""
@@ -146,11 +152,13 @@ class Vm:
         )
         self._kernel = chosen
 
-    def _leave(self, kernel: str, at_jump: Callable[[], None] | None) -> int:
-        """Lets the running kernel go; `at_jump` is called when all but its last page is turned."""
+    def _leave(
+        self, kernel: str, at_jump: Callable[[], None] | None, stop_at: str = LAST_FUNCTION
+    ) -> int:
+        """Lets the running kernel go; `at_jump` is called when it comes to a function."""
         if at_jump is None:
             return self.guest.leave().send("kernel.kexec")
-        address = gdb.symbol(paths.system_map(kernel), LAST_FUNCTION)
+        address = gdb.symbol(paths.system_map(kernel), stop_at)
         self.qmp.hmp("gdbserver unix:gdb.sock,server=on,wait=off")
         debugger = gdb.Gdb(self.directory / "gdb.sock", self.limits.request)
         try:
@@ -171,21 +179,24 @@ class Vm:
         *,
         kernel: str | None = None,
         at_jump: Callable[[], None] | None = None,
+        stop_at: str = LAST_FUNCTION,
     ) -> Guest:
         """Kexec into the next kernel, with no opinion on what is handed over.
 
-        `at_jump` runs while the machine stands still at the end of the old kernel.
+        `at_jump` runs while the machine stands still at the end of the old kernel, or where
+        it comes to the function `stop_at`.
         A kernel that refuses the jump raises its GuestError, and goes on running.
         """
         self.step(f"jump{f' with {arguments}' if arguments else ''}")
         guest, left = self.guest, self._kernel
         self.load(arguments, kernel)
-        number = self._leave(left, at_jump)
+        number = self._leave(left, at_jump, stop_at)
         try:
             hello = self._port.hello(self.limits.boot, number)
         except GuestError:
             guest.stay(self._port)
             self._kernel = left
+            self._told -= 1
             raise
         if hello.boot_id == guest.hello.boot_id:
             raise Failure("the agent started anew in the same kernel")
@@ -197,10 +208,11 @@ class Vm:
         *,
         kernel: str | None = None,
         at_jump: Callable[[], None] | None = None,
+        stop_at: str = LAST_FUNCTION,
     ) -> Guest:
         """A jump that must hand over, by what KHO and LUO of the new kernel say themselves."""
         before = self.guest.hello
-        after = self.jump(arguments, kernel=kernel, at_jump=at_jump).hello
+        after = self.jump(arguments, kernel=kernel, at_jump=at_jump, stop_at=stop_at).hello
         if before.live_updates is None or after.live_updates is None:
             raise HandoverLost("Live Update is off on one side of the jump")
         if (after.kexecs, after.exec_from) != (before.kexecs + 1, before.release):
@@ -258,10 +270,18 @@ class Vm:
         self.step(f"{device.driver} {device.id} is plugged into {device.bus}")
         self.qmp.command("device_add", device.properties())
 
-    def unplug(self, device: str) -> None:
-        """Presses the attention button of a device's slot, and waits until it is gone."""
+    def press_button(self, device: str) -> None:
+        """Presses the attention button of a device's slot. The guest takes some seconds."""
         self.step(f"{device} is unplugged")
         self.qmp.command("device_del", {"id": device})
+
+    def unplug(self, device: str) -> None:
+        """Presses the attention button of a device's slot, and waits until it is gone."""
+        self.press_button(device)
+        self.wait_unplugged(device)
+
+    def wait_unplugged(self, device: str) -> None:
+        """Waits until a device is gone whose button was pressed."""
         self.qmp.wait_event("DEVICE_DELETED", self.limits.boot, device=device)
 
     def wait_for(self, what: str, condition: Callable[[], bool], timeout: float = 0) -> None:
@@ -278,7 +298,9 @@ class Vm:
         """The positive end: the guest itself says the magic number and is off."""
         if self._guest is None:
             return
-        if self.machine.leaks and self.config == "debug":
+        if self.machine.leaks and self._kernel == "debug":
+            if self.machine.leaks != self._told:
+                raise SetupError(f"kernel {self._told} is the last, not {self.machine.leaks}")
             leaks = self.guest.leaks()
             if leaks:
                 raise CheckFailed(f"memory leaks:\n{leaks}")

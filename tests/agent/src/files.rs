@@ -10,6 +10,7 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path; //
 
 use crate::errno::Result;
@@ -84,6 +85,11 @@ pub(crate) fn list(path: &Path) -> Result<Vec<Word>> {
     }
     names.sort();
     Ok(names)
+}
+
+/// The permission bits.
+pub(crate) fn mode(path: &Path) -> Result<u32> {
+    Ok(fs::metadata(path)?.permissions().mode() & 0o7777)
 }
 
 pub(crate) fn readlink(path: &Path) -> Result<Word> {

@@ -110,6 +110,7 @@ impl Primitives {
             "write" => files::write(path, args.bytes()?).map(|()| vec![]),
             "write_at" => files::write_at(path, args.number()?, args.bytes()?).map(|()| vec![]),
             "list" => files::list(path),
+            "mode" => Ok(number(files::mode(path)?)),
             "readlink" => Ok(vec![files::readlink(path)?]),
             "exists" => Ok(number(u8::from(path.symlink_metadata().is_ok()))),
             "open" => Ok(number(self.fds.add(files::open(path, args.text()?)?))),

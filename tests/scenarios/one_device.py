@@ -31,6 +31,9 @@ def looked_at(guest: Guest) -> None:
     """What the core says of itself is for root alone."""
     for name in ("outgoing", "incoming", "stats"):
         check.equal(f"mode of {name} in debugfs", oct(guest.mode(f"{DEBUGFS}/{name}")), "0o400")
+    stats = guest.stats()
+    for name in ("retrieve_ns", "looked_up_ns"):
+        check.true(f"{name} is counted", stats[name])
 
 
 def story(vm: Vm) -> None:

@@ -18,7 +18,7 @@ from . import paths
 from .errors import Failure, SetupError
 from .guest import Guest
 from .machine import Machine
-from .runner import Result, run_or_rerun
+from .runner import Result, run_one
 from .scenario import Scenario
 from .splat import Expected
 from .vm import Vm
@@ -99,7 +99,7 @@ def run(config: str, accel: Sequence[str], wanted: str = "*") -> list[Result]:
             raise Failure("no KUnit suite ran")
 
     sentence = "Boots the kernel and runs its KUnit suites."
-    boot = run_or_rerun(Scenario("kunit", sentence, Machine(), story, EXPECTED), config, accel)
+    boot = run_one(Scenario("kunit", sentence, Machine(), story, EXPECTED), config, accel)
     if not suites or boot.directory is None:
         return [boot]
     results = judge(suites, boot.directory, config)

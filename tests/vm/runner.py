@@ -91,28 +91,6 @@ def run_one(
     return result
 
 
-def _stumbled(result: Result) -> bool:
-    """Whether a kernel fell before anything of a story began, as 7.3 with KASAN may.
-
-    An interrupt that comes while the boot processor is identified finds memory that has no
-    shadow yet. No device has been enumerated by then.
-    """
-    console = result.directory and result.directory / "console.log"
-    if result.passed or not console or not console.exists():
-        return False
-    log = console.read_text(encoding="utf-8", errors="backslashreplace")
-    return "KASAN: wild-memory-access" in log and "identify_boot_cpu" in log
-
-
-def run_or_rerun(scenario: Scenario, config: str, accel: Sequence[str]) -> Result:
-    """One scenario, and once more if its kernel stumbled. Says so."""
-    result = run_one(scenario, config, accel)
-    if not _stumbled(result):
-        return result
-    print(f"# {scenario.name}: its kernel stumbled before PCI came up, told once more", flush=True)
-    return run_one(scenario, config, accel)
-
-
 def run_all(
     scenarios: Sequence[Scenario],
     config: str,
@@ -123,7 +101,7 @@ def run_all(
     """All of them, `jobs` at a time; `report` gets each verdict when it is there."""
     results = []
     with ThreadPoolExecutor(max_workers=max(jobs, 1)) as pool:
-        futures = [pool.submit(run_or_rerun, item, config, accel) for item in scenarios]
+        futures = [pool.submit(run_one, item, config, accel) for item in scenarios]
         try:
             for future in as_completed(futures):
                 results.append(future.result())

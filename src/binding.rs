@@ -35,11 +35,11 @@ pub(crate) fn refuses(dev: &pci::Device, liveupdate: bool, name: &CStr) -> bool 
     let refused = suitor.is_refused();
     if refused && is_first(dev) {
         let why = if suitor.cut_off {
-            "devices below it are not known"
+            "left alone"
         } else {
-            "it does not take over such devices"
+            "incoming"
         };
-        dev_info!(dev, "incoming: {name} binds by hand only, {why}\n");
+        dev_info!(dev, "{why}: {name} binds by hand only\n");
     }
     refused
 }

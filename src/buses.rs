@@ -65,6 +65,7 @@ pub(crate) fn refuses(
     }
 
     let Err(unusable) = judge(bridge, numbers, scan) else {
+        bridge.note(Flag::Refused, false);
         return false;
     };
     if first_pass {

@@ -107,13 +107,28 @@ if [[ ${1:-} == --only ]]; then
 	exit
 fi
 
-failed=()
-for name in rustfmt shellcheck python spdx unsafe_budget master_writers checkpatch clippy host_tests; do
-	log=$logs/check-$name.log
+# run NAME: its output goes to its log, the verdict and how long it took to stdout.
+run() {
+	local verdict=ok
 	SECONDS=0
-	verdict=ok
-	"$top/scripts/check.sh" --only "$name" >"$log" 2>&1 || verdict='not ok'
-	echo "$verdict $name # $SECONDS s"
+	"$top/scripts/check.sh" --only "$1" >"$logs/check-$1.log" 2>&1 || verdict='not ok'
+	echo "$SECONDS $verdict"
+}
+
+# They share nothing but processors: all start at once, and are told of in order.
+lock check
+checks=(rustfmt shellcheck python spdx unsafe_budget master_writers checkpatch clippy host_tests)
+declare -A told
+for name in "${checks[@]}"; do
+	exec {pipe}< <(run "$name")
+	told[$name]=$pipe
+done
+
+failed=()
+for name in "${checks[@]}"; do
+	log=$logs/check-$name.log
+	read -r seconds verdict <&"${told[$name]}"
+	echo "$verdict $name # $seconds s"
 	[[ $verdict == ok ]] && continue
 	failed+=("$name")
 	tail -n 20 "$log" | sed 's/^/# /'

@@ -17,7 +17,7 @@ if [[ -n ${KDIR:-} ]]; then
 	KDIR=$(realpath -m "$KDIR")
 	work=$cache/kdir/$(basename "$KDIR")-$(sha256sum <<<"$KDIR" | cut -c1-8)
 else
-	work=${PCI_LIVEUPDATE_WORK:-$cache}
+	work=$cache${PCI_LIVEUPDATE_WORK:+/$PCI_LIVEUPDATE_WORK}
 fi
 export KDIR=${KDIR:-} CACHE=$cache
 tree=$work/tree

@@ -5,7 +5,7 @@
 # folders that the series and its new files reach, in a tree of its own. Then all
 # of it with as little around it as it can do with, modules and a driver in C.
 
-export PCI_LIVEUPDATE_WORK=${CACHE:-$HOME/.cache/pci-liveupdate}/patches
+export PCI_LIVEUPDATE_WORK=patches
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 

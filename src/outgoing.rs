@@ -122,10 +122,9 @@ fn take(dev: &pci::Device) -> Result<(), No> {
     let path = path(dev);
     let mut state = STATE.lock();
 
-    if state.outgoing.is_none() {
-        return Err(No::Handover);
-    }
-    let _still = hold_still(&state).ok_or(No::Scan)?;
+    let still = hold_still(&state);
+    let outgoing = state.outgoing.as_mut().ok_or(No::Handover)?;
+    let _still = still.ok_or(No::Scan)?;
     // Whoever removes or freezes the device does so before it asks for this lock.
     if dev.is_removed() {
         return Err(No::Device);
@@ -133,8 +132,6 @@ fn take(dev: &pci::Device) -> Result<(), No> {
     if dev.is_frozen() {
         return Err(No::Frozen);
     }
-
-    let outgoing = state.outgoing.as_mut().ok_or(No::Handover)?;
     let taken = outgoing.preserve(&path);
     note(dev, outgoing);
     taken.map_err(No::Refused)

@@ -2,12 +2,9 @@
 """Frames that flow into a card, and everybody who counts them."""
 
 import time
-from collections.abc import Sequence
 from types import TracebackType
 
 from vm import CheckFailed, Pci, Vm
-from vm.pci import COMMAND, COMMAND_MASTER
-from vm.trace import Mark
 
 from .card import Taken
 from .frames import Stream
@@ -105,13 +102,3 @@ class Traffic:
         if read != list(self.counted):
             found.append(f"user space read {len(read)} frames, or not in order")
         return found
-
-
-def masters_cleared(vm: Vm, path: Sequence[Pci], since: Mark) -> list[str]:
-    """The writes that took Bus Master from a function, not even for long."""
-    return [
-        str(write)
-        for function in path
-        for write in vm.trace.writes(function.bdf, COMMAND, since=since)
-        if not write.value & COMMAND_MASTER
-    ]

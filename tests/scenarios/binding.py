@@ -35,7 +35,7 @@ def story(vm: Vm) -> None:
     new.write("/sys/bus/pci/drivers_probe", live.bdf)
     new.rescan()
     check.equal("driver", live.driver, None)
-    said = [line for line in new.log() if f"{live.bdf}: incoming: {STUB}" in line]
+    said = new.said(f"{live.bdf}: incoming: {STUB}")
     check.equal("how often the log says why", len(said), 1)
 
     vm.step("it is had by hand: through bind, and by naming the driver")

@@ -5,8 +5,8 @@ It is incoming and outgoing at once then, and neither of the two knows of the ot
 when one is called off or finished, and not when the device is removed.
 """
 
-from demo.traffic import masters_cleared
 from vm import Machine, Vm, check, endpoint, handover, root_port, sample, switch
+from vm.fabric import masters_cleared
 from vm.liveupdate import counts, due
 
 MACHINE = Machine(
@@ -78,7 +78,7 @@ def story(vm: Vm) -> None:
     check.equal("incoming", counts(new.incoming()), only_kept)
     path = [new.pci(bdf) for bdf in only_kept]
     check.empty("functions without Bus Master", [item for item in path if not item.bus_master])
-    check.empty("writes that clear Bus Master", masters_cleared(vm, path, before))
+    check.empty("writes that clear Bus Master", masters_cleared(vm.trace, path, before))
     sample.bind(new, kept.bdf)
     session = new.retrieve_session("again")
     session.retrieve(KEPT).close()

@@ -10,7 +10,7 @@ goes and comes.
 from errno import ENODEV
 
 from vm import Guest, Machine, Pci, Vm, check, endpoint, fabric, root_port, sample, switch
-from vm.pci import COMMAND, COMMAND_MASTER
+from vm.fabric import masters_cleared
 
 MACHINE = Machine(
     devices=[
@@ -50,12 +50,6 @@ def without_portdrv(bridge: Pci) -> None:
     check.equal(f"driver of {bridge}", bridge.driver, PORTDRV)
 
 
-def cleared(vm: Vm, bdf: str, since: object) -> list[str]:
-    """The writes that switched Bus Master off."""
-    writes = vm.trace.writes(bdf, COMMAND, since=since)  # type: ignore[arg-type]
-    return [str(write) for write in writes if not write.value & COMMAND_MASTER]
-
-
 def story(vm: Vm) -> None:
     old = vm.boot()
     live, dead = [old.pci(name) for name in LIVE], [old.pci(name) for name in ("rp1", "dead")]
@@ -70,14 +64,15 @@ def story(vm: Vm) -> None:
     mark = vm.trace.mark()
     for bridge in [dead[0], *live[:-1]]:
         without_portdrv(bridge)
-    check.true(f"Bus Master of {dead[0]} was cleared", cleared(vm, dead[0].bdf, mark))
+    check.true(f"Bus Master of {dead[0]} was cleared", masters_cleared(vm.trace, dead[:1], mark))
     path.undisturbed(vm.trace, mark)
     path.reads_the_same(live)
 
     mark = vm.trace.mark()
     new = vm.live_update()
     for function in dead:
-        check.true(f"Bus Master of {function} was cleared", cleared(vm, function.bdf, mark))
+        cleared = masters_cleared(vm.trace, [function], mark)
+        check.true(f"Bus Master of {function} was cleared", cleared)
     check.true("the other device is off", not new.pci(dead[-1].bdf).bus_master)
     path.undisturbed(vm.trace, mark)
     live = [new.pci(bdf) for bdf in path.bdfs]
@@ -115,5 +110,5 @@ def story(vm: Vm) -> None:
     # Not every driver that was there has disabled what it enabled.
     while device.attribute("enable") != "0":
         device.set_attribute("enable", "0")
-    check.true("Bus Master was cleared", cleared(vm, device.bdf, mark))
+    check.true("Bus Master was cleared", masters_cleared(vm.trace, [device], mark))
     check.true("it is off", not device.bus_master)

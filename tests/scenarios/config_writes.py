@@ -21,7 +21,6 @@ from vm.pci import (
     EXP_SLTCTL,
     EXP_SLTCTL_POWER_OFF,
 )
-from vm.trace import Write
 
 MACHINE = Machine(devices=[root_port("rp0", "4"), switch("sw", "rp0"), endpoint("ep0", "sw.1")])
 

@@ -9,8 +9,9 @@ file that the old kernel preserved. Not preserved, the card stops.
 from demo.card import WITHOUT_DRIVER, Card
 from demo.run import MACHINE as MACHINE
 from demo.run import PATH
-from demo.traffic import Traffic, masters_cleared, sustainable
+from demo.traffic import Traffic, sustainable
 from vm import Guest, Pci, Vm, check
+from vm.fabric import masters_cleared
 
 CASES = {"preserved": True, "not-preserved": False}
 
@@ -72,7 +73,7 @@ def story(vm: Vm, preserve: bool) -> None:
         before = vm.trace.mark()
         new = vm.live_update("" if preserve else WITHOUT_DRIVER)
         path = [new.pci(item.bdf) for item in path]
-        cleared = masters_cleared(vm, path, before)
+        cleared = masters_cleared(vm.trace, path, before)
         if preserve:
             check.empty("writes that clear Bus Master on the path", cleared)
             taken_over(vm, new, path, traffic)

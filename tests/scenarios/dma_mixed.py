@@ -6,8 +6,9 @@ own. The first one must not notice that either.
 """
 
 from demo.card import Card
-from demo.traffic import Traffic, masters_cleared, sustainable
+from demo.traffic import Traffic, sustainable
 from vm import Machine, Vm, check, endpoint, root_port, switch
+from vm.fabric import masters_cleared
 
 MACHINE = Machine(
     devices=[
@@ -44,8 +45,8 @@ def story(vm: Vm) -> None:
         new = vm.live_update()
 
         vm.step("the first card has received all the time, the second one has stopped")
-        check.empty("writes that clear Bus Master", masters_cleared(vm, path, before))
-        check.true("the other card lost Bus Master", masters_cleared(vm, [left], before))
+        check.empty("writes that clear Bus Master", masters_cleared(vm.trace, path, before))
+        check.true("the other card lost Bus Master", masters_cleared(vm.trace, [left], before))
         missing = left_traffic.sender.sent - left_traffic.received
         check.true(f"the other card lost frames ({missing})", missing > 0)
         session = new.retrieve_session()

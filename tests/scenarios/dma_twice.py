@@ -11,8 +11,9 @@ from demo.card import Card
 from demo.ring import COMPATIBLE
 from demo.run import MACHINE as MACHINE
 from demo.run import PATH
-from demo.traffic import Traffic, masters_cleared, sustainable
+from demo.traffic import Traffic, sustainable
 from vm import Vm, check
+from vm.fabric import masters_cleared
 
 TOKEN = 1
 ENOUGH = 200
@@ -43,7 +44,7 @@ def story(vm: Vm) -> None:
         traffic.stop()
         traffic.note(card.take(traffic.stream))
         check.empty("what is wrong with the frames", traffic.problems())
-        check.empty("writes that clear Bus Master", masters_cleared(vm, path, before))
+        check.empty("writes that clear Bus Master", masters_cleared(vm.trace, path, before))
         check.equal("canaries around the ring, says the driver", card.statistics().canaries, 1)
 
     vm.step("the driver is unbound, and gives the ring back like one of its own")

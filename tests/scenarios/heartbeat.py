@@ -9,8 +9,8 @@ of a memfd that the session preserves as well. Not preserved, it trips.
 
 import secrets
 
-from demo.traffic import masters_cleared
 from vm import Fd, Machine, Pci, Vm, check, device, endpoint, root_port, sample, switch
+from vm.fabric import masters_cleared
 
 MACHINE = Machine(
     devices=[
@@ -99,7 +99,7 @@ def story(vm: Vm, preserve: bool) -> None:
         vm.step("nobody preserved it: it tripped, and has stopped")
         check.true("the trip wire is torn", heart.tripped)
         stopped = heart.beat
-        check.true("the controller lost Bus Master", masters_cleared(vm, [usb], before))
+        check.true("the controller lost Bus Master", masters_cleared(vm.trace, [usb], before))
         check.true("Bus Master is off", not usb.bus_master)
         check.equal("the last beat", heart.beat, stopped)
         return
@@ -107,7 +107,7 @@ def story(vm: Vm, preserve: bool) -> None:
     vm.step("it counts on, and has never been refused")
     check.true("the trip wire is whole", not heart.tripped)
     heart.beats()
-    check.empty("writes that clear Bus Master", masters_cleared(vm, path, before))
+    check.empty("writes that clear Bus Master", masters_cleared(vm.trace, path, before))
 
     vm.step("user space of the new kernel has the page, and the beat in it")
     sample.bind(new, usb.bdf)

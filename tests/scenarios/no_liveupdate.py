@@ -55,7 +55,7 @@ def goes_on(vm: Vm, new: Guest, case: Case, bdf: str, jump: Mark) -> None:
     check.equal("live updates", new.hello.live_updates, None)
     check.empty("incoming", new.incoming())
     if not case.device:
-        worrying = [line for line in new.log(WARNING) if "pci_liveupdate" in line]
+        worrying = new.said("pci_liveupdate", WARNING)
         check.empty("warnings of the core", worrying)
     else:
         refused(vm)

@@ -5,7 +5,6 @@ The machine has one segment of its own. An ACPI table tells the kernels that the
 host bridge of it is in another.
 """
 
-from demo.traffic import masters_cleared
 from vm import (
     Device,
     Guest,
@@ -19,6 +18,7 @@ from vm import (
     root_port,
     sample,
 )
+from vm.fabric import masters_cleared
 from vm.liveupdate import counts, due
 
 BUS = 0x80
@@ -88,7 +88,7 @@ def story(vm: Vm) -> None:
     check.equal("incoming", counts(new.incoming()), told)
     path = [new.pci(bdf) for bdf in told]
     check.empty("functions without Bus Master", [item for item in path if not item.bus_master])
-    check.empty("writes that clear Bus Master", masters_cleared(vm, path, before))
+    check.empty("writes that clear Bus Master", masters_cleared(vm.trace, path, before))
     near, far = sample.bind(new, near.bdf, far.bdf)
     for token, name, rest in ((FAR, "far", due(near)), (NEAR, "near", {})):
         session = new.retrieve_session(name)

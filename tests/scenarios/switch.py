@@ -5,8 +5,8 @@ A bridge counts all that is preserved below it, and it is kept going for as long
 is one left: up to the jump, and down again in the new kernel.
 """
 
-from demo.traffic import masters_cleared
 from vm import Machine, Vm, check, endpoint, handover, root_port, sample, switch
+from vm.fabric import masters_cleared
 from vm.liveupdate import counts, due
 
 MACHINE = Machine(
@@ -53,11 +53,11 @@ def story(vm: Vm) -> None:
     check.equal("incoming", counts(new.incoming()), left)
     kept = [new.pci(bdf) for bdf in left]
     check.empty("functions without Bus Master", [item for item in kept if not item.bus_master])
-    check.empty("writes that clear Bus Master", masters_cleared(vm, kept, before))
+    check.empty("writes that clear Bus Master", masters_cleared(vm.trace, kept, before))
     found = {bdf: new.pci(bdf).bus_numbers for bdf in numbers}
     check.equal("bus numbers", found, numbers)
     for item in given_up:
-        check.true(f"{item} lost Bus Master", masters_cleared(vm, [item], before))
+        check.true(f"{item} lost Bus Master", masters_cleared(vm.trace, [item], before))
 
     vm.step("they are finished one after the other: the shared bridges stay for the last")
     near, far = sample.bind(new, near.bdf, far.bdf)

@@ -5,8 +5,8 @@ The next kernel hears of no device, and the device loses its Bus Master bit as i
 any kexec.
 """
 
-from demo.traffic import masters_cleared
 from vm import Guest, Machine, Vm, check, endpoint, handover, root_port, sample
+from vm.fabric import masters_cleared
 from vm.liveupdate import counts, due
 
 MACHINE = Machine(devices=[root_port("rp0", "4"), endpoint("ep0", "rp0")], leaks=3)
@@ -20,7 +20,7 @@ def nothing_left(guest: Guest) -> None:
     check.empty("incoming", guest.incoming())
     check.empty("outgoing", guest.outgoing())
     check.equal("functions that arrived", guest.stats()["arrived"], 0)
-    worrying = [line for line in guest.log(WARNING) if "pci_liveupdate" in line]
+    worrying = guest.said("pci_liveupdate", WARNING)
     check.empty("warnings of the core", worrying)
 
 
@@ -46,7 +46,7 @@ def story(vm: Vm) -> None:
     before = vm.trace.mark()
     third = vm.jump(at_jump=lambda: left.extend(handover.flbs(vm.ram, luo)))
     check.empty("what is handed over", left)
-    check.true("the device lost Bus Master", masters_cleared(vm, [device], before))
+    check.true("the device lost Bus Master", masters_cleared(vm.trace, [device], before))
     check.true("Bus Master of the device is off", not third.pci(device.bdf).bus_master)
     nothing_left(third)
     check.true("the device is free to bind", sample.bind(third, device.bdf)[0].driver)

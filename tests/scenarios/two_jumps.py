@@ -7,8 +7,8 @@ neither finished nor preserved, goes no further: it is stopped, with the port ab
 
 from collections.abc import Iterable
 
-from demo.traffic import masters_cleared
 from vm import Guest, Machine, Pci, Vm, check, endpoint, root_port, sample, switch
+from vm.fabric import masters_cleared
 from vm.liveupdate import counts, due
 from vm.pci import COMMAND, COMMAND_MASTER
 from vm.trace import Mark
@@ -81,10 +81,11 @@ def story(vm: Vm) -> None:
     devices = arrived(second, devices, told)
     finish(second, devices, "always")
     finish(second, devices, "once")
-    check.equal("incoming", counts(second.incoming()), due(devices["unfinished"], devices["forgotten"]))
+    left = due(devices["unfinished"], devices["forgotten"])
+    check.equal("incoming", counts(second.incoming()), left)
     told = preserve(second, devices, ("always", "unfinished"))
     lost = [second.pci(name) for name in ("once", "sw.1", "forgotten", "sw.3")]
-    check.empty("writes that clear Bus Master", masters_cleared(vm, lost, before))
+    check.empty("writes that clear Bus Master", masters_cleared(vm.trace, lost, before))
 
     jump: list[Mark] = []
     before_jump = vm.trace.mark()
@@ -100,7 +101,7 @@ def story(vm: Vm) -> None:
     vm.step("the fourth kernel is told of all, and finishes all")
     devices = arrived(fourth, devices, told)
     whole = [fourth.pci(bdf) for bdf in due(devices["always"], devices["unfinished"])]
-    check.empty("writes that clear Bus Master", masters_cleared(vm, whole, before))
+    check.empty("writes that clear Bus Master", masters_cleared(vm.trace, whole, before))
     for name in NAMES:
         finish(fourth, devices, name)
     check.empty("incoming", fourth.incoming())

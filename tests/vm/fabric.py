@@ -15,13 +15,10 @@ from .pci import (
     EXP_DEVCTL2,
     EXP_DEVCTL2_ARI,
     EXT_CAP_ACS,
-    HEADER_TYPE,
     BusNumbers,
     Pci,
 )
 from .trace import ConfigTrace, Mark, Write
-
-HEADER_TYPE_BRIDGE = 1
 
 
 class Routing(NamedTuple):
@@ -31,11 +28,6 @@ class Routing(NamedTuple):
     numbers: BusNumbers | None
     acs: int | None
     ari: bool
-
-
-def is_bridge(function: Pci) -> bool:
-    """Whether there can be functions below it."""
-    return function.read(HEADER_TYPE, 1) & 0x7F == HEADER_TYPE_BRIDGE
 
 
 def acs_control(function: Pci) -> int | None:
@@ -59,7 +51,7 @@ def routing(function: Pci) -> Routing:
     acs, ari = acs_control(function), ari_control(function)
     return Routing(
         function.bus_master,
-        function.bus_numbers if is_bridge(function) else None,
+        function.bus_numbers if function.is_bridge else None,
         function.read(acs, 2) if acs else None,
         bool(ari and function.read(ari, 2) & EXP_DEVCTL2_ARI),
     )
@@ -73,7 +65,7 @@ class Path:
         self._before = {function.bdf: routing(function) for function in functions}
         self._acs = {function.bdf: acs_control(function) for function in functions}
         self._ari = {function.bdf: ari_control(function) for function in functions}
-        self._bridges = {function.bdf for function in functions if is_bridge(function)}
+        self._bridges = {function.bdf for function in functions if function.is_bridge}
 
     def reads_the_same(self, functions: Iterable[Pci]) -> None:
         """Every register of the routing is as it was."""
@@ -101,3 +93,13 @@ class Path:
             if self._disturbs(bdf, write)
         ]
         check.empty("writes that disturb the path", bad)
+
+
+def masters_cleared(trace: ConfigTrace, path: Iterable[Pci], since: Mark) -> list[str]:
+    """The writes that took Bus Master from a function, not even for long."""
+    return [
+        str(write)
+        for function in path
+        for write in trace.writes(function.bdf, COMMAND, since=since)
+        if not write.value & COMMAND_MASTER
+    ]

@@ -30,7 +30,6 @@ EXPECTED = [
     Expected(r"Call Trace:", None),
 ]
 
-
 _RESULTS = "/sys/kernel/debug/kunit"
 
 

@@ -19,6 +19,8 @@ class Profile:
     request: float
     """Seconds for an answer."""
     arguments: str = ""
+    no_leaks: str = ""
+    """Of a kernel in which nobody looks for leaks."""
 
     def within(self, patience: float) -> "Profile":
         """The same with no deadline later than this."""
@@ -27,14 +29,18 @@ class Profile:
 
 # KMEMLEAK doubles the boot time, so it is for the kernel in which leaks are looked for. What the
 # SLUB checks find, KASAN finds.
-_NO_LEAKS = "kmemleak=off"
-_QUICKER = "slab_debug=-"
+_DEBUG = Profile(
+    memory=1024,
+    scratch="64M,192M,64M",
+    boot=400,
+    request=120,
+    arguments="slab_debug=-",
+    no_leaks="kmemleak=off",
+)
 
 PROFILES = {
     "base": Profile(memory=512, scratch="32M,96M,32M", boot=90, request=30),
-    "debug": Profile(
-        memory=1024, scratch="64M,192M,64M", boot=400, request=120, arguments=_QUICKER
-    ),
+    "debug": _DEBUG,
 }
 
 
@@ -57,7 +63,7 @@ def command_line(config: str, scratch: str, leaks: bool, *more: str) -> str:
         "retain_initrd",
         f"kho=on liveupdate=on kho_scratch={scratch}",
         chosen.arguments,
-        "" if leaks or not chosen.arguments else _NO_LEAKS,
+        "" if leaks else chosen.no_leaks,
         *more,
     ]
     return " ".join(word for word in words if word)

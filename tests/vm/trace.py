@@ -62,7 +62,7 @@ class ConfigTrace:
         since: Mark | None = None,
         until: Mark | None = None,
     ) -> Iterator[Write]:
-        """The writes to a function (with or without its domain) and an offset (or a range), in order."""
+        """The writes to a function (with or without its domain) and an offset or range, in order."""
         offsets = range(offset, offset + 1) if isinstance(offset, int) else offset
         wanted = bdf.split(":", 1)[1] if bdf and bdf.count(":") == 2 else bdf
         for line in self._lines(since, until):

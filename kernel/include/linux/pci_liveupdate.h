@@ -8,12 +8,44 @@
 #define _LINUX_PCI_LIVEUPDATE_H
 
 #include <linux/errno.h>
+#include <linux/liveupdate.h>
 #include <linux/types.h>
 
-struct liveupdate_file_handler;
 struct pci_dev;
 
 #ifdef CONFIG_PCI_LIVEUPDATE
+/**
+ * struct pci_liveupdate - What Live Update keeps on a function
+ * @outgoing:	The entry of the function in what the next kernel gets, counted
+ *		from 1; 0 if it has none.
+ * @incoming:	The same in what the previous kernel handed over.
+ * @acs_ctrl:	ACS Control as the previous kernel had it, if @acs_kept.
+ * @secondary:	The bus numbers of an incoming bridge, as found when it was
+ *		enumerated.
+ * @subordinate: See @secondary.
+ * @acs_kept:	@acs_ctrl is not to be changed.
+ * @frozen:	What the next kernel gets about the function is settled.
+ * @removed:	The function is being removed from the system.
+ * @pinned:	The bridge keeps its bus numbers in the scan that is running.
+ * @refused:	The bridge was left alone for its bus numbers.
+ * @match_logged: The log says that a driver was kept from the function.
+ *
+ * All of it belongs to drivers/pci/liveupdate/.
+ */
+struct pci_liveupdate {
+	u32 outgoing;
+	u32 incoming;
+	u16 acs_ctrl;
+	u8 secondary;
+	u8 subordinate;
+	bool acs_kept;
+	bool frozen;
+	bool removed;
+	bool pinned;
+	bool refused;
+	bool match_logged;
+};
+
 /**
  * pci_liveupdate_register_flb() - Hand PCI devices over with the files of a
  *				   handler

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/mm.h>
 
 __rust_helper void *rust_helper_folio_address(const struct folio *folio)
 {
 	return folio_address(folio);
+}
+
+__rust_helper struct folio *rust_helper_folio_alloc(gfp_t gfp,
+						    unsigned int order)
+{
+	return folio_alloc(gfp, order);
 }
 
 __rust_helper void rust_helper_folio_put(struct folio *folio)

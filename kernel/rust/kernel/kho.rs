@@ -31,7 +31,6 @@
 
 use crate::{
     bindings,
-    error::from_err_ptr,
     page::PAGE_SIZE,
     prelude::*, //
 };
@@ -40,14 +39,17 @@ use core::{
         Deref,
         DerefMut, //
     },
-    ptr::NonNull,
-    slice, //
+    ptr::NonNull, //
 };
 use zerocopy::KnownLayout;
 
+mod folio;
 mod shared;
 
-pub use self::shared::Shared;
+pub use self::{
+    folio::Folio,
+    shared::Shared, //
+};
 
 /// Returns whether this kernel can hand memory over to the next one (`kho=on`).
 pub fn is_enabled() -> bool {
@@ -127,79 +129,6 @@ impl Handle {
     }
 }
 
-/// All bytes of a folio as a `T`.
-///
-/// # Invariants
-///
-/// - `ptr` points to the first byte of a folio of the direct map, is aligned for `T`, and the `T`
-///   that it points to lies inside the folio.
-/// - The folio has `size` bytes, and is alive and exclusively owned by the owner of the view.
-struct View<T: ?Sized> {
-    ptr: NonNull<T>,
-    size: usize,
-}
-
-impl<T: ?Sized + FromBytes + IntoBytes + KnownLayout> View<T> {
-    /// Creates a view.
-    ///
-    /// Fails with [`EINVAL`] if not even the smallest `T` fits.
-    ///
-    /// # Safety
-    ///
-    /// `folio` must point to an initialized folio of the direct map, which must be alive and
-    /// exclusively owned by the owner of the view for as long as the view is used.
-    unsafe fn new(folio: NonNull<bindings::folio>) -> Result<Self> {
-        // SAFETY: `folio` is valid by the safety requirements of this function.
-        let size = unsafe { bindings::folio_size(folio.as_ptr()) };
-        // SAFETY: As above.
-        let base = unsafe { bindings::folio_address(folio.as_ptr()) };
-
-        // SAFETY: By the safety requirements, the folio is in the direct map, so that `size` bytes
-        // from `base` on can be read and written; they are initialized, and nobody else uses them.
-        let bytes = unsafe { slice::from_raw_parts_mut(base.cast::<u8>(), size) };
-        let (view, _rest) = T::mut_from_prefix(bytes).map_err(|_| EINVAL)?;
-
-        // INVARIANT: A prefix of the folio's bytes starts at its first byte; zerocopy checked size
-        // and alignment. The rest are the safety requirements of this function.
-        Ok(Self {
-            ptr: NonNull::from(view),
-            size,
-        })
-    }
-}
-
-impl<T: ?Sized> View<T> {
-    /// Returns the address of the first byte.
-    fn base(&self) -> *mut c_void {
-        self.ptr.as_ptr().cast()
-    }
-}
-
-impl<T: ?Sized> Deref for View<T> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        // SAFETY: By the type invariants, `ptr` is valid for the life of `self`; every bit pattern
-        // was a `T` in `new()`, and since then only a `T` could be written.
-        unsafe { self.ptr.as_ref() }
-    }
-}
-
-impl<T: ?Sized> DerefMut for View<T> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: As in `deref()`; the folio is exclusively owned, and `self` borrowed exclusively.
-        unsafe { self.ptr.as_mut() }
-    }
-}
-
-// SAFETY: By the type invariants, a view is the only access to its memory, like `&mut T`.
-unsafe impl<T: ?Sized + Send> Send for View<T> {}
-
-// SAFETY: A shared view gives out nothing but `&T`.
-unsafe impl<T: ?Sized + Sync> Sync for View<T> {}
-
 /// Memory of this kernel that the next kernel will find again.
 ///
 /// Starts as zeroes. `T` is a view of the whole folio: if its last field is a slice, the slice has
@@ -212,112 +141,57 @@ unsafe impl<T: ?Sized + Sync> Sync for View<T> {}
 ///
 /// ```
 /// use kernel::{
-///     kho,
+///     kho::{
+///         self,
+///         Preserved, //
+///     },
 ///     page::PAGE_SIZE, //
 /// };
-/// use zerocopy_derive::KnownLayout;
-///
-/// #[repr(C)]
-/// #[derive(FromBytes, IntoBytes, KnownLayout)]
-/// struct Table {
-///     used: u32,
-///     limit: u32,
-///     entries: [u64],
-/// }
 ///
 /// if kho::is_enabled() {
-///     let mut table = kho::Preserved::<Table>::zeroed(100)?;
+///     let mut state = Preserved::<[u64]>::zeroed(2 * PAGE_SIZE)?;
 ///
-///     // The allocation was rounded up, and the slice takes all of it.
-///     assert_eq!(table.size(), PAGE_SIZE);
-///     assert_eq!(table.entries.len(), (PAGE_SIZE - 8) / 8);
-///     assert!(table.entries.iter().all(|entry| *entry == 0));
-///
-///     table.entries[0] = 42;
-///     table.used = 1;
-///
-///     // The address of a page, for the next kernel.
-///     assert_ne!(table.handle(), 0);
-///     assert!(table.handle().is_multiple_of(PAGE_SIZE as u64));
+///     assert_eq!(state.size(), 2 * PAGE_SIZE);
+///     assert!(state.handle().is_multiple_of(2 * PAGE_SIZE as u64));
+///     state[0] = 42;
 /// }
-/// # Ok::<(), Error>(())
-/// ```
-///
-/// A size that no folio can have is refused, and so is memory too small for a `T`:
-///
-/// ```
-/// use kernel::{
-///     kho::Preserved,
-///     page::PAGE_SIZE, //
-/// };
-///
-/// assert_eq!(Preserved::<[u8]>::zeroed(0).err(), Some(EINVAL));
-/// assert_eq!(Preserved::<[u8]>::zeroed(usize::MAX / 2).err(), Some(E2BIG));
-/// # if kernel::kho::is_enabled() {
-/// assert_eq!(Preserved::<[u8; 2 * PAGE_SIZE]>::zeroed(1).err(), Some(EINVAL));
-/// # }
 /// # Ok::<(), Error>(())
 /// ```
 ///
 /// # Invariants
 ///
-/// The folio of `view` is preserved by KHO, and `self` owns a reference on it.
-pub struct Preserved<T: ?Sized> {
-    view: View<T>,
-}
+/// The folio is preserved.
+pub struct Preserved<T: ?Sized>(Folio<T>);
 
 impl<T: ?Sized + FromBytes + IntoBytes + KnownLayout> Preserved<T> {
     /// Allocates at least `bytes` bytes of zeroes and preserves them.
     ///
-    /// The size is rounded up to a power of two of pages. May sleep. Fails with [`EINVAL`] if
-    /// `bytes` is 0 or no `T` fits, [`E2BIG`] if the page allocator has no block of that size,
-    /// [`ENOMEM`].
-    ///
-    /// Call it only after KHO came up (`fs_initcall`), and if [`is_enabled()`]: KHO warns
-    /// otherwise.
+    /// Fails like [`Folio::zeroed`] and [`Folio::preserve`], whose restrictions apply.
     pub fn zeroed(bytes: usize) -> Result<Self> {
-        // SAFETY: There are no requirements to call this function.
-        let mem = from_err_ptr(unsafe { bindings::kho_alloc_preserve(bytes) })?;
-        // SAFETY: `kho_alloc_preserve()` returns the address of the folio that it allocated.
-        let folio = unsafe { bindings::virt_to_folio(mem) };
-        let folio = NonNull::new(folio).ok_or(ENOMEM)?;
+        let mut folio = Folio::<T>::zeroed(bytes)?;
 
-        // SAFETY: The folio was allocated for this call alone, zeroed and without high memory, and
-        // lives until `kho_unpreserve_free()`.
-        let view = unsafe { View::new(folio) }.inspect_err(|_| {
-            // SAFETY: `mem` came from `kho_alloc_preserve()`, and there is no view of it.
-            unsafe { bindings::kho_unpreserve_free(mem) }
-        })?;
-
-        // INVARIANT: `view` is of the folio that was just allocated and preserved, and the
-        // reference that comes with it is ours.
-        Ok(Self { view })
+        folio.preserve()?;
+        // INVARIANT: The folio was preserved just now.
+        Ok(Self(folio))
     }
 }
 
 impl<T: ?Sized> Preserved<T> {
     /// Returns the number by which the next kernel finds the memory.
     pub fn handle(&self) -> u64 {
-        // SAFETY: By the type invariants of `View`, the address is one of the direct map.
-        unsafe { bindings::virt_to_phys(self.view.base()) }
+        self.0.phys()
     }
 
     /// Returns how many bytes are preserved.
     #[inline]
     pub fn size(&self) -> usize {
-        self.view.size
+        self.0.size()
     }
 
-    /// Returns whether the folio still is what it was when it was allocated.
-    ///
-    /// It always should be. This is for a last look before the next kernel takes over.
+    /// Returns whether the folio is still what it was when it was allocated, see
+    /// [`Folio::is_intact`].
     pub fn is_intact(&self) -> bool {
-        // SAFETY: By the type invariants of `View`, the address is one of the direct map.
-        let folio = unsafe { bindings::virt_to_folio(self.view.base()) };
-        // SAFETY: The address lies in a folio that is alive.
-        let (size, base) = unsafe { (bindings::folio_size(folio), bindings::folio_address(folio)) };
-
-        size == self.view.size && base == self.view.base()
+        self.0.is_intact()
     }
 }
 
@@ -326,22 +200,14 @@ impl<T: ?Sized> Deref for Preserved<T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        &self.view
+        &self.0
     }
 }
 
 impl<T: ?Sized> DerefMut for Preserved<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.view
-    }
-}
-
-impl<T: ?Sized> Drop for Preserved<T> {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants, the folio is preserved, with a reference that is ours;
-        // this is the only place that gives it back, and the view ends with `self`.
-        unsafe { bindings::kho_unpreserve_free(self.view.base()) }
+        &mut self.0
     }
 }
 
@@ -384,14 +250,7 @@ impl<T: ?Sized> Drop for Preserved<T> {
 /// assert_eq!(load(odd).err(), Some(EINVAL));
 /// # Ok::<(), Error>(())
 /// ```
-///
-/// # Invariants
-///
-/// `folio` points to the folio of `view`, and `self` owns a reference on it.
-pub struct Restored<T: ?Sized> {
-    view: View<T>,
-    folio: NonNull<bindings::folio>,
-}
+pub struct Restored<T: ?Sized>(Folio<T>);
 
 impl<T: ?Sized + FromBytes + IntoBytes + KnownLayout> Restored<T> {
     /// Takes the memory over from the previous kernel.
@@ -401,16 +260,11 @@ impl<T: ?Sized + FromBytes + IntoBytes + KnownLayout> Restored<T> {
     pub fn take(handle: Handle) -> Result<Self> {
         let folio = handle.restore()?;
 
-        // SAFETY: `restore()` returned a folio, which is initialized, as somebody wrote it or KHO
-        // zeroed it. By the type invariant of `Handle`, nobody else accesses it, and the reference
-        // keeps it alive. KHO preserves memory of the direct map only.
-        let view = unsafe { View::new(folio) }.inspect_err(|_| {
-            // SAFETY: The reference came from `restore()`, and there is no view.
-            unsafe { bindings::folio_put(folio.as_ptr()) }
-        })?;
-
-        // INVARIANT: `view` is of `folio`, and the reference moves into `Self`.
-        Ok(Self { view, folio })
+        // SAFETY: `restore()` returned a folio with a reference that is ours. It is initialized, as
+        // somebody wrote it or KHO zeroed it, in the direct map, as KHO preserves no other, and not
+        // preserved for the next kernel. By the type invariant of `Handle`, nobody else accesses
+        // its memory.
+        Ok(Self(unsafe { Folio::from_raw(folio) }?))
     }
 }
 
@@ -418,7 +272,7 @@ impl<T: ?Sized> Restored<T> {
     /// Returns how many bytes the folio has, whatever is written in it.
     #[inline]
     pub fn size(&self) -> usize {
-        self.view.size
+        self.0.size()
     }
 }
 
@@ -427,26 +281,13 @@ impl<T: ?Sized> Deref for Restored<T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        &self.view
+        &self.0
     }
 }
 
 impl<T: ?Sized> DerefMut for Restored<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.view
+        &mut self.0
     }
 }
-
-impl<T: ?Sized> Drop for Restored<T> {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants, `self` owns a reference, and the view ends with `self`.
-        unsafe { bindings::folio_put(self.folio.as_ptr()) }
-    }
-}
-
-// SAFETY: The reference on the folio may be given back from any thread; `View` handles the rest.
-unsafe impl<T: ?Sized + Send> Send for Restored<T> {}
-
-// SAFETY: `folio` is not reachable through a shared reference; `View` handles the rest.
-unsafe impl<T: ?Sized + Sync> Sync for Restored<T> {}

@@ -3,9 +3,9 @@
 //! Preserved memory that a device works on.
 
 use super::{
+    Folio,
     Handle,
-    Preserved,
-    View, //
+    Preserved, //
 };
 use crate::{
     bindings,
@@ -106,9 +106,11 @@ impl<T: FromBytes + IntoBytes> Shared<T> {
         // INVARIANT: `T` fits into the folio, which KHO preserves and nobody else of this kernel
         // uses, by the type invariant of `Handle`. There was no reference to the memory.
         Ok(Self {
-            memory: Preserved {
-                view: View { ptr, size },
-            },
+            memory: Preserved(Folio {
+                ptr,
+                size,
+                preserved: true,
+            }),
         })
     }
 }
@@ -130,8 +132,8 @@ impl<'a, T: ?Sized + KnownSize> IoBase<'a> for &'a Shared<T> {
 
     #[inline]
     fn as_view(self) -> SysMem<'a, T> {
-        // SAFETY: By the type invariants of `View`, the pointer is to an aligned `T` inside of a
+        // SAFETY: By the type invariants of `Folio`, the pointer is to an aligned `T` inside of a
         // folio that lives as long as `self.memory`, hence as `'a`.
-        unsafe { SysMem::new(self.memory.view.ptr.as_ptr()) }
+        unsafe { SysMem::new(self.memory.0.ptr.as_ptr()) }
     }
 }

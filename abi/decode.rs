@@ -50,6 +50,16 @@ pub enum Corrupt {
 }
 
 impl Corrupt {
+    /// Entry `again` names the function that entry `first` has named before.
+    pub const fn repeated(key: Key, first: u32, again: u32) -> Self {
+        // CAST: nothing is lost where the core is built, which is for 64 bits.
+        Self::Repeated {
+            key,
+            first: first as usize,
+            again: again as usize,
+        }
+    }
+
     /// Where in the block the contradiction was seen.
     pub const fn offset(&self) -> usize {
         match self {

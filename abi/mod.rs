@@ -23,7 +23,6 @@
 
 mod decode;
 mod key;
-pub mod luo;
 
 pub use decode::{
     check,

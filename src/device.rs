@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! All that the core knows of a `struct pci_dev`.
+//! All that the core knows of a `struct pci_dev`, and the state that it keeps on one.
 
 use crate::{
     abi::Key,
     logic::{
+        path,
         Facts,
         Function,
-        Path,
-        Status, //
-    },
-    state::{
-        handover,
-        Handover, //
+        Slot, //
     },
 };
 use core::{
-    iter,
+    mem::{
+        offset_of,
+        size_of, //
+    },
     ptr::{
         self,
         NonNull, //
@@ -37,78 +36,96 @@ use kernel::{
 
 const ACS_QUIRK: u32 = bindings::pci_dev_flags_PCI_DEV_FLAGS_ACS_ENABLED_QUIRK;
 
-/// What Live Update notes on a device, as a bit of its `priv_flags`.
+/// What the core keeps on a device: `struct pci_liveupdate`.
 ///
-/// Those bits are changed atomically by everybody, so that hooks may look at them without a lock.
-#[derive(Clone, Copy)]
-pub(crate) enum Flag {
-    /// The previous kernel preserved it, and nobody finished it.
-    Incoming,
-    /// It, or a device below it, is preserved for the next kernel.
-    Outgoing,
-    /// Its status is on its way to the next kernel.
-    Frozen,
+/// Hooks look at it without a lock. Each field has one writer at a time: the slots change below
+/// the lock of the core, the rest where the device is set up, scanned, matched or shut down.
+#[repr(C)]
+pub(crate) struct State {
+    outgoing: Atomic<u32>,
+    incoming: Atomic<u32>,
+    /// The bus numbers of an incoming bridge, as found when it was enumerated.
+    pub(crate) buses: Atomic<u32>,
+    /// ACS Control as the previous kernel had it.
+    pub(crate) acs_ctrl: Atomic<i16>,
+    /// Whether `acs_ctrl` is not to be changed.
+    pub(crate) acs_kept: Atomic<bool>,
+    /// What the next kernel gets about it is settled.
+    pub(crate) frozen: Atomic<bool>,
+    /// It is being removed from the system.
+    pub(crate) removed: Atomic<bool>,
     /// It keeps its bus numbers in the scan that is running.
-    Pinned,
-    /// Its ACS control bits were remembered.
-    Acs,
-    /// It was said that a driver was kept from it.
-    Unbound,
+    pub(crate) pinned: Atomic<bool>,
     /// It was left alone for its bus numbers.
-    Refused,
+    pub(crate) refused: Atomic<bool>,
+    /// The log says that a driver was kept from it.
+    pub(crate) match_logged: Atomic<bool>,
 }
 
-impl Flag {
-    const fn bit(self) -> u32 {
-        match self {
-            Self::Incoming => bindings::PCI_DEV_LIVEUPDATE_INCOMING,
-            Self::Outgoing => bindings::PCI_DEV_LIVEUPDATE_OUTGOING,
-            Self::Frozen => bindings::PCI_DEV_LIVEUPDATE_FROZEN,
-            Self::Pinned => bindings::PCI_DEV_LIVEUPDATE_PINNED,
-            Self::Acs => bindings::PCI_DEV_LIVEUPDATE_ACS,
-            Self::Unbound => bindings::PCI_DEV_LIVEUPDATE_UNBOUND,
-            Self::Refused => bindings::PCI_DEV_LIVEUPDATE_REFUSED,
-        }
-    }
+/// Checks that both languages mean the same bytes.
+macro_rules! same_layout {
+    ($($field:ident),* $(,)?) => {
+        const _: () = {
+            assert!(size_of::<State>() == size_of::<bindings::pci_liveupdate>());
+            $(
+                assert!(
+                    offset_of!(State, $field) == offset_of!(bindings::pci_liveupdate, $field)
+                );
+            )*
+        };
+    };
 }
+
+same_layout!(
+    outgoing,
+    incoming,
+    buses,
+    acs_ctrl,
+    acs_kept,
+    frozen,
+    removed,
+    pinned,
+    refused,
+    match_logged,
+);
 
 /// What the core asks of a device beyond what drivers may.
 pub(crate) trait DeviceExt {
     /// The C side of it.
     fn raw(&self) -> *mut bindings::pci_dev;
 
-    /// The name of this function.
-    fn key(&self) -> Key;
+    /// What the core keeps on it.
+    fn state(&self) -> &State;
 
-    /// Whether there can be devices below it.
-    fn is_bridge(&self) -> bool;
-
-    /// The bridge that its transactions go through next.
-    fn upstream(&self) -> Option<&pci::Device>;
-
-    /// Whether it was taken out of the system.
-    fn is_removed(&self) -> bool;
-
-    /// Whether its status is on its way to the next kernel.
+    /// Whether what the next kernel gets about it is settled.
     fn is_frozen(&self) -> bool;
-
-    /// Where it comes from and goes to.
-    fn status(&self) -> Status;
 
     /// Whether user space has named its driver.
     fn is_overridden(&self) -> bool;
 
-    /// Whether `flag` is noted on it.
-    fn has(&self, flag: Flag) -> bool;
-
-    /// Notes `flag`, or the opposite.
-    fn note(&self, flag: Flag, on: bool);
-
-    /// What speaks for and against preserving it.
+    /// What decides whether it is eligible.
     fn facts(&self) -> Facts;
 
-    /// Clears Bus Master, whatever anybody else thinks of it.
-    fn stop_master(&self);
+    /// Clears Bus Master in its register.
+    fn clear_master(&self);
+
+    /// Reads 16 bits of its configuration space.
+    fn read16(&self, offset: u32) -> Option<u16>;
+
+    /// Writes 16 bits of its configuration space.
+    fn write16(&self, offset: u32, value: u16);
+
+    /// Reads 32 bits of its configuration space.
+    fn read32(&self, offset: u32) -> Option<u32>;
+
+    /// Writes 32 bits of its configuration space.
+    fn write32(&self, offset: u32, value: u32);
+
+    /// Where its ACS Control is, if it has the capability.
+    fn acs_ctrl(&self) -> Option<u32>;
+
+    /// Its Device Control 2, of the PCI Express Capability; 0 without one.
+    fn devctl2(&self) -> u16;
 }
 
 impl DeviceExt for pci::Device {
@@ -116,72 +133,21 @@ impl DeviceExt for pci::Device {
         ptr::from_ref(self).cast_mut().cast()
     }
 
-    fn key(&self) -> Key {
-        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device, and a device
-        // has a bus for as long as it lives.
-        let (domain, bdf) = unsafe {
-            (
-                bindings::pci_liveupdate_domain(self.raw()),
-                bindings::pci_dev_id(self.raw()),
-            )
-        };
-
-        // CAST: a segment is never negative on a bus that exists.
-        Key::new(domain as u32, bdf)
-    }
-
-    fn is_bridge(&self) -> bool {
-        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
-        unsafe { bindings::pci_liveupdate_is_bridge(self.raw()) }
-    }
-
-    fn upstream(&self) -> Option<&pci::Device> {
-        // SAFETY: As above.
-        let bridge = unsafe { bindings::pci_liveupdate_upstream(self.raw()) };
-
-        // SAFETY: A device holds its bus, and a bus the bridge that leads to it, so that the bridge
-        // lives at least as long as the borrow of this device. `pci::Device` is a transparent
-        // wrapper of `struct pci_dev`.
-        unsafe { bridge.cast::<pci::Device>().as_ref() }
-    }
-
-    fn is_removed(&self) -> bool {
-        test_bit(self, bindings::PCI_DEV_REMOVED)
+    #[inline]
+    fn state(&self) -> &State {
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device, which lives
+        // as long as the borrow. The layout is the same, see above; atomics may be shared, and
+        // nobody but the core uses this part of the device.
+        unsafe { &*(&raw const (*self.raw()).liveupdate).cast() }
     }
 
     fn is_frozen(&self) -> bool {
-        self.has(Flag::Frozen) || is_jumping()
-    }
-
-    fn status(&self) -> Status {
-        Status {
-            incoming: is_incoming(self),
-            outgoing: self.has(Flag::Outgoing),
-            bridge: self.is_bridge(),
-            jumping: is_jumping(),
-            handing_over: is_handing_over(),
-        }
+        self.state().frozen.load(Relaxed) || is_jumping()
     }
 
     fn is_overridden(&self) -> bool {
         // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
         unsafe { bindings::pci_liveupdate_is_overridden(self.raw()) }
-    }
-
-    fn has(&self, flag: Flag) -> bool {
-        test_bit(self, flag.bit())
-    }
-
-    fn note(&self, flag: Flag, on: bool) {
-        let change = if on {
-            bindings::set_bit
-        } else {
-            bindings::clear_bit
-        };
-
-        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device; its flags are
-        // changed by atomic operations only.
-        unsafe { change(flag.bit() as usize, &raw mut (*self.raw()).priv_flags) };
     }
 
     fn facts(&self) -> Facts {
@@ -201,48 +167,153 @@ impl DeviceExt for pci::Device {
             virtfn,
             vfs_enabled,
             proxied,
-            acs_quirk: line(self).any(has_acs_quirk),
+            acs_quirk: path(self).any(has_acs_quirk),
             group_shared,
             frozen: self.is_frozen(),
         }
     }
 
-    fn stop_master(&self) {
-        let mut command = 0u16;
-        let offset = bindings::PCI_COMMAND as c_int;
+    fn clear_master(&self) {
+        // CAST: the bit is one of the 16.
+        let master = bindings::PCI_COMMAND_MASTER as u16;
 
-        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device, whose bus can
-        // be asked for its configuration space.
-        unsafe {
-            if bindings::pci_read_config_word(self.raw(), offset, &mut command) == 0 {
-                command &= !(bindings::PCI_COMMAND_MASTER as u16);
-                bindings::pci_write_config_word(self.raw(), offset, command);
-            }
+        if let Some(command) = self.read16(bindings::PCI_COMMAND) {
+            self.write16(bindings::PCI_COMMAND, command & !master);
+        }
+    }
+
+    fn read16(&self, offset: u32) -> Option<u16> {
+        let mut value = 0;
+
+        // CAST: offsets are `int` in C.
+        let offset = offset as c_int;
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
+        match unsafe { bindings::pci_read_config_word(self.raw(), offset, &raw mut value) } {
+            0 => Some(value),
+            _ => None,
+        }
+    }
+
+    fn write16(&self, offset: u32, value: u16) {
+        // CAST: offsets are `int` in C.
+        //
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
+        unsafe { bindings::pci_write_config_word(self.raw(), offset as c_int, value) };
+    }
+
+    fn read32(&self, offset: u32) -> Option<u32> {
+        let mut value = 0;
+
+        // CAST: offsets are `int` in C.
+        let offset = offset as c_int;
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
+        match unsafe { bindings::pci_read_config_dword(self.raw(), offset, &raw mut value) } {
+            0 => Some(value),
+            _ => None,
+        }
+    }
+
+    fn write32(&self, offset: u32, value: u32) {
+        // CAST: offsets are `int` in C.
+        //
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
+        unsafe { bindings::pci_write_config_dword(self.raw(), offset as c_int, value) };
+    }
+
+    fn acs_ctrl(&self) -> Option<u32> {
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
+        match unsafe { (*self.raw()).acs_cap } {
+            0 => None,
+            cap => Some(u32::from(cap) + bindings::PCI_ACS_CTRL),
+        }
+    }
+
+    fn devctl2(&self) -> u16 {
+        let mut value = 0;
+
+        // CAST: offsets are `int` in C.
+        let offset = bindings::PCI_EXP_DEVCTL2 as c_int;
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device. What it does
+        // not have is read as 0.
+        match unsafe { bindings::pcie_capability_read_word(self.raw(), offset, &raw mut value) } {
+            0 => value,
+            _ => 0,
         }
     }
 }
 
-/// Whether the previous kernel preserved `dev` and nobody finished it.
-///
-/// A device that was still being set up when the last file was finished keeps its flag, which says
-/// nothing any more.
-pub(crate) fn is_incoming(dev: &pci::Device) -> bool {
-    handover() == Handover::Devices && dev.has(Flag::Incoming)
+impl Function for &pci::Device {
+    fn key(self) -> Key {
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device, and a device
+        // has a bus for as long as it lives.
+        let (domain, bus, devfn) = unsafe {
+            (
+                bindings::pci_liveupdate_domain(self.raw()),
+                (*(*self.raw()).bus).number,
+                (*self.raw()).devfn,
+            )
+        };
+
+        // CAST: a segment is never negative on a bus that exists, and `devfn` has 8 bits.
+        Key::new(domain as u32, u16::from_be_bytes([bus, devfn as u8]))
+    }
+
+    fn is_bridge(self) -> bool {
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
+        let header = u32::from(unsafe { (*self.raw()).hdr_type });
+
+        matches!(
+            header,
+            bindings::PCI_HEADER_TYPE_BRIDGE | bindings::PCI_HEADER_TYPE_CARDBUS
+        )
+    }
+
+    #[inline]
+    fn upstream(self) -> Option<Self> {
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device, and a device
+        // has a bus for as long as it lives. No bridge leads to a root bus.
+        let bridge = unsafe { (*(*self.raw()).bus).self_ };
+
+        // SAFETY: A device holds its bus, and a bus the bridge that leads to it, so that the bridge
+        // lives at least as long as the borrow of this device. `pci::Device` is a transparent
+        // wrapper of `struct pci_dev`.
+        unsafe { bridge.cast::<pci::Device>().as_ref() }
+    }
+
+    #[inline]
+    fn outgoing(self) -> Option<Slot> {
+        Slot::from_raw(self.state().outgoing.load(Relaxed))
+    }
+
+    #[inline]
+    fn set_outgoing(self, slot: Option<Slot>) {
+        self.state().outgoing.store(Slot::into_raw(slot), Relaxed);
+    }
+
+    #[inline]
+    fn incoming(self) -> Option<Slot> {
+        Slot::from_raw(self.state().incoming.load(Relaxed))
+    }
+
+    #[inline]
+    fn set_incoming(self, slot: Option<Slot>) {
+        self.state().incoming.store(Slot::into_raw(slot), Relaxed);
+    }
 }
 
-/// Whether this kernel is being left for the next one.
+/// Whether this kernel is being replaced.
 pub(crate) fn is_jumping() -> bool {
     // SAFETY: Always safe to call.
     unsafe { bindings::pci_liveupdate_jumping() }
 }
 
-/// Whether the next kernel, to which this one is being left, gets a handover.
-fn is_handing_over() -> bool {
+/// Whether the next kernel, by which this one is being replaced, gets a handover.
+pub(crate) fn is_handing_over() -> bool {
     // SAFETY: Always safe to call.
     unsafe { bindings::pci_liveupdate_handing_over() }
 }
 
-/// The device of that name, if there is one.
+/// The device at that address, if there is one.
 pub(crate) fn find(key: Key) -> Option<ARef<pci::Device>> {
     let [bus, devfn] = key.bdf().to_be_bytes();
 
@@ -264,40 +335,11 @@ pub(crate) fn nr_functions() -> usize {
     nr as usize
 }
 
-/// The device and every bridge above it, as devices.
-pub(crate) fn line(dev: &pci::Device) -> impl Iterator<Item = &pci::Device> + Clone {
-    iter::successors(Some(dev), |dev| dev.upstream())
-}
-
-/// The device and every bridge above it, as the logic wants them.
-pub(crate) fn path(dev: &pci::Device) -> Path<impl Iterator<Item = Function> + Clone + '_> {
-    Path {
-        device: function(dev),
-        above: line(dev).skip(1).map(function),
-    }
-}
-
-/// The device as the logic wants it.
-pub(crate) fn function(dev: &pci::Device) -> Function {
-    Function {
-        key: dev.key(),
-        bridge: dev.is_bridge(),
-    }
-}
-
 /// Whether the ACS of `dev` is enabled by a quirk of its own.
 fn has_acs_quirk(dev: &pci::Device) -> bool {
-    // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device. The quirk has
-    // spoken before a driver can bind to it or below it.
+    // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device. The quirk is
+    // applied before a driver can bind to it or below it.
     let flags = unsafe { (*dev.raw()).dev_flags };
 
     u32::from(flags) & ACS_QUIRK != 0
-}
-
-fn test_bit(dev: &pci::Device, bit: u32) -> bool {
-    // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device; its flags are
-    // changed by atomic operations only.
-    let flags = unsafe { Atomic::from_ptr(&raw mut (*dev.raw()).priv_flags) };
-
-    flags.load(Relaxed) & (1 << bit) != 0
 }

@@ -4,45 +4,46 @@
 //!
 //! ```text
 //!   old kernel   first file preserved ── preserve()    last file unpreserved ── unpreserve()
-//!   new kernel   start() ── retrieve()                  last file finished ──── finish()
+//!   new kernel   init() ── retrieve()                  last file finished ───── finish()
 //! ```
 //!
-//! LUO calls all four with the mutex of the FLB held. [`start`] asks for the handover and lets go
-//! of it at once: a reference that were kept would keep the last file from finishing it.
+//! LUO calls all four with the mutex of the FLB held. [`init`] gets the incoming object and puts it
+//! at once: a reference that is kept would keep the last file from finishing it.
 
 use crate::{
     abi::{
         self,
-        Key,
+        Corrupt,
         Ser, //
+    },
+    core::{
+        core,
+        Core,
+        Handover,
+        Incoming,
+        Outgoing, //
     },
     device::{
         find,
-        nr_functions,
-        DeviceExt,
-        Flag, //
+        nr_functions, //
     },
     logic::{
         size_for,
-        DecodeError, //
+        Array,
+        Arrival,
+        Entry,
+        Function,
+        IndexError,
+        Policy,
+        Table, //
     },
-    memory::Memory,
-    previous,
-    refusal,
-    state::{
-        set_handover,
-        Handover,
-        In,
-        Out,
-        STATE, //
-    },
-    stats::{
-        self,
-        Event, //
-    },
+    report::stats::Event,
     xindex::XIndex, //
 };
+use core::mem;
 use kernel::{
+    bindings,
+    error::to_result,
     kho,
     liveupdate::flb,
     prelude::*, //
@@ -62,92 +63,210 @@ impl flb::Flb for PciFlb {
     type Incoming = ();
 
     fn preserve() -> Result<(u64, ())> {
+        let core = core().ok_or(ENODEV)?;
         let nr = nr_functions();
-        let ser = size_for(nr)
-            .ok_or(E2BIG)
-            .and_then(kho::Preserved::<Ser>::zeroed)
-            .inspect_err(|_| pr_err!("KHO has no memory for an array of {nr} functions\n"))?;
-        let handle = ser.handle();
-        let outgoing = Out::new(Memory::Kho(ser), index()?);
+        let failed = |_: &Error| pr_err!("no memory for a table of {nr} functions\n");
 
-        STATE.lock().outgoing = Some(outgoing);
+        let size = size_for(nr).ok_or(E2BIG).inspect_err(failed)?;
+        let mut memory = kho::Folio::<Ser>::zeroed(size).inspect_err(failed)?;
+        let handle = memory.preserve().inspect_err(failed)?;
+        core.begin_outgoing(memory).inspect_err(failed)?;
         Ok((handle, ()))
     }
 
     fn unpreserve((): ()) {
-        let gone = STATE.lock().outgoing.take();
-
-        for (dev, _) in gone.iter().flat_map(Out::iter) {
-            let key = dev.key();
-            pr_warn!("{key} was still preserved with the last file gone\n");
-            forget(key, Flag::Outgoing);
+        if let Some(core) = core() {
+            core.end_outgoing();
         }
     }
 
     fn retrieve(handle: kho::Handle) -> Result<()> {
-        let ser = kho::Restored::<Ser>::take(handle)
-            .map(Memory::Kho)
-            .map_err(|_| {
-                pr_err!("refused: expected memory from KHO, found none\n");
-                // Not ENOENT, with which LUO says that nothing was handed over.
-                EINVAL
-            })?;
-        let incoming = In::decode(ser, index()?).map_err(|error| match error {
-            DecodeError::Corrupt(corrupt) => {
-                pr_err!("refused: {corrupt}\n");
-                EINVAL
-            }
-            DecodeError::Index(error) => {
-                pr_err!("refused: no memory to index it\n");
-                error
-            }
+        let core = core().ok_or(ENODEV)?;
+        let ser = kho::Restored::<Ser>::take(handle).map_err(|_| {
+            pr_err!("handover refused: expected memory preserved by KHO, found none\n");
+            // Not ENOENT, with which LUO says that nothing was handed over.
+            EINVAL
         })?;
 
-        STATE.lock().incoming = Some(incoming);
-        set_handover(Handover::Devices);
-        Ok(())
+        core.begin_incoming(&ser).inspect_err(|_| {
+            // A device may be writing to memory that a corrupt handover names.
+            mem::forget(ser);
+        })
     }
 
     fn finish((): ()) {
-        set_handover(Handover::Nothing);
-        let gone = STATE.lock().incoming.take();
-        let entries = gone.iter().flat_map(In::iter);
-
-        for (dev, _) in entries.filter(|(dev, _)| dev.is_used()) {
-            let key = dev.key();
-            pr_warn!("{key} was not finished by any driver; it is not kept any longer\n");
-            stats::count(Event::Leftover);
-            forget(key, Flag::Incoming);
+        if let Some(core) = core() {
+            core.end_incoming();
         }
     }
 }
 
-/// A new index.
-fn index<T>() -> Result<XIndex<T>> {
-    XIndex::new().inspect_err(|_| pr_err!("no memory for an index\n"))
-}
+impl Core {
+    /// Has devices preserved in `memory`.
+    pub(crate) fn begin_outgoing(&self, memory: kho::Folio<Ser>) -> Result {
+        let table = Array::new(memory);
+        // CAST: `CONFIG_PCI_LIVEUPDATE` depends on `CONFIG_64BIT`.
+        let capacity = table.capacity() as usize;
+        let entries = KVVec::from_elem(Entry::default(), capacity, GFP_KERNEL)?;
+        let outgoing = Outgoing::new(table, entries);
 
-/// Takes `flag` from a function whose driver did not.
-fn forget(key: Key, flag: Flag) {
-    if let Some(dev) = find(key) {
-        dev.note(flag, false);
+        self.directions.lock().outgoing = Some(outgoing);
+        Ok(())
+    }
+
+    /// Forgets the preserved devices with the last file.
+    pub(crate) fn end_outgoing(&self) {
+        let gone = self.directions.lock().outgoing.take();
+
+        for entry in gone.iter().flat_map(Outgoing::iter) {
+            let key = entry.ser.key();
+            pr_warn!("{key}: still preserved after the last file; the next kernel will not know\n");
+            if let Some(dev) = find(key) {
+                (&*dev).set_outgoing(None);
+            }
+        }
+    }
+
+    /// Takes over what the previous kernel says in `ser`.
+    pub(crate) fn begin_incoming(&self, ser: &Ser) -> Result {
+        let incoming = read(ser)?;
+
+        self.directions.lock().incoming = Some(incoming);
+        self.set_handover(Handover::Devices);
+        Ok(())
+    }
+
+    /// Drops what is left of the handover with the last file.
+    pub(crate) fn end_incoming(&self) {
+        self.set_handover(Handover::Nothing);
+        let gone = self.directions.lock().incoming.take();
+        let entries = gone.iter().flat_map(Incoming::iter);
+
+        for entry in entries.filter(|entry| entry.is_unfinished()) {
+            let key = entry.key;
+            pr_warn!("{key}: not finished by any driver; no longer incoming\n");
+            self.stats.count(Event::Leftover);
+            if let Some(dev) = find(key) {
+                (&*dev).set_incoming(None);
+            }
+        }
+    }
+
+    /// Acts on a handover that was refused. The diagnosis has been given.
+    fn refuse(&self) {
+        match self.policy {
+            Policy::Panic => panic(),
+            Policy::Contain => {
+                pr_emerg!("unknown devices may be doing DMA: clearing Bus Master everywhere\n");
+                self.set_handover(Handover::Contained);
+            }
+            Policy::Ignore => {
+                pr_emerg!("unknown devices may be doing DMA to memory in use: ignored\n");
+            }
+        }
     }
 }
 
-/// Asks LUO what the previous kernel left.
+/// Decodes and indexes a handover.
+fn read(ser: &Ser) -> Result<Incoming> {
+    let corrupt = |corrupt: Corrupt| {
+        pr_err!("handover refused: {corrupt}\n");
+        EINVAL
+    };
+    let no_memory = |error: Error| {
+        pr_err!(
+            "handover refused: no memory for its {} entries\n",
+            ser.nr_devices
+        );
+        error
+    };
+
+    let devices = abi::check(ser).map_err(corrupt)?;
+    let entries = decode(devices, ser.nr_devices).map_err(no_memory)?;
+    let index = XIndex::new().map_err(no_memory)?;
+    Incoming::new(entries, index).map_err(|error| match error {
+        IndexError::Corrupt(what) => corrupt(what),
+        IndexError::Full(error) => no_memory(error),
+    })
+}
+
+/// The `used` entries of an array that are in use.
+fn decode(devices: &[abi::DevSer], used: u32) -> Result<KVVec<Arrival>> {
+    // CAST: `CONFIG_PCI_LIVEUPDATE` depends on `CONFIG_64BIT`.
+    let mut entries = KVVec::with_capacity(used as usize, GFP_KERNEL)?;
+
+    for (nr, dev) in (0u32..).zip(devices).filter(|(_, dev)| dev.is_used()) {
+        entries.push(Arrival::new(nr, dev), GFP_KERNEL)?;
+    }
+    Ok(entries)
+}
+
+/// Asks LUO what the previous kernel handed over.
 ///
-/// The reference that comes with a good answer is given back at once: what matters is in our own
-/// state now.
-pub(crate) fn start() {
-    let incoming = stats::timed(Event::RetrieveNanos, || FLB.get_incoming());
+/// The reference that comes with a good answer is put at once: what matters is in the core now.
+pub(crate) fn init(core: &Core) {
+    let incoming = core
+        .stats
+        .timed(Event::RetrieveNanos, || FLB.get_incoming());
     let refused = match incoming {
         Ok(_) => false,
         Err(ENODATA) => false,
-        Err(ENOENT) => previous::spoke_otherwise(),
-        Err(EOPNOTSUPP) => previous::was_not_expected(),
+        Err(ENOENT) => speaks_otherwise(),
+        Err(EOPNOTSUPP) => was_not_expected(),
         Err(_) => true,
     };
+
     if refused {
-        refusal::act();
+        core.refuse();
+    }
+}
+
+/// Whether the previous kernel handed devices over in a format that is not known here.
+fn speaks_otherwise() -> bool {
+    let found = abi::FOREIGN.into_iter().find(|name| peek(name).is_ok());
+
+    if let Some(name) = found {
+        pr_err!(
+            "handover refused: expected devices as {}, found them as {name}\n",
+            abi::COMPATIBLE
+        );
+    }
+    found.is_some()
+}
+
+/// Whether the previous kernel handed devices over to a kernel without Live Update.
+fn was_not_expected() -> bool {
+    let found = match abi::FOREIGN.into_iter().map(peek).find(Result::is_ok) {
+        Some(found) => found,
+        None => peek(abi::COMPATIBLE),
+    };
+
+    match found {
+        Err(ENOENT) => false,
+        Ok(()) => {
+            pr_err!("handover refused: expected none with liveupdate=off, found devices\n");
+            true
+        }
+        Err(_) => {
+            pr_err!("handover refused: expected none with liveupdate=off, found one of LUO\n");
+            true
+        }
+    }
+}
+
+/// Asks LUO whether the previous kernel handed over an FLB of that name.
+fn peek(name: &CStr) -> Result {
+    // SAFETY: `name` is a string.
+    to_result(unsafe { bindings::liveupdate_flb_peek_incoming(name.as_char_ptr()) })
+}
+
+/// Stops the kernel.
+fn panic() -> ! {
+    // SAFETY: The format has no conversions, so that no argument is read.
+    unsafe {
+        bindings::panic(
+            c"PCI Live Update: unknown devices may be doing DMA (see pci_liveupdate=)"
+                .as_char_ptr(),
+        )
     }
 }

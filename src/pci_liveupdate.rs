@@ -5,58 +5,47 @@
 //! ```text
 //!          C: PCI core, drivers, initcalls                  LUO
 //!                        |                                   |
-//!                     door.rs                             flb.rs
-//!                +-------+-------+                   +-------+-------+
-//!           outgoing.rs     incoming.rs              |          previous.rs
-//!                +-------+-------+                   |               |
-//!                     state.rs ----------------------+           refusal.rs
+//!                      ffi.rs                              flb.rs
+//!       +----------------+---------------+                   |
+//!   outgoing.rs     incoming.rs       fabric/                |
+//!       +----------------+---------------+-------------------+
+//!                     core.rs ---- report/
 //!                        |
 //!           logic/ over abi/, xindex.rs, kernel::kho
 //! ```
 //!
 //! [`abi`] is what both kernels agree on, [`logic`] what is counted and decided; neither knows that
-//! it is in a kernel. [`device`] is all that the core knows of a `struct pci_dev`. The locks are in
-//! [`state`]. What a unit test does stays in a [`world`] of its own.
+//! it is in a kernel. [`device`] is all that the core knows of a `struct pci_dev`. [`core`] has the
+//! one value that everything works on, and the locks.
 
 use kernel::prelude::*;
 
 #[path = "../abi/mod.rs"]
 pub mod abi;
-mod acs;
-mod ari;
-mod binding;
-mod bus;
-mod buses;
-#[cfg(CONFIG_DEBUG_FS)]
-mod debugfs;
+mod core;
 mod device;
-pub mod door;
+mod fabric;
+pub mod ffi;
 mod flb;
 mod incoming;
 pub mod logic;
-mod memory;
 mod outgoing;
-mod previous;
-mod refusal;
-mod registers;
-mod state;
-mod stats;
+mod report;
 #[cfg(CONFIG_PCI_LIVEUPDATE_KUNIT_TEST)]
 #[path = "../tests/kunit/mod.rs"]
 mod tests;
-mod world;
 mod xindex;
 
 const __LOG_PREFIX: &[u8] = b"pci_liveupdate\0";
 
-/// The core is always built in, so it is the module of nobody. `#[vtable]` wants to hear that.
+/// The core is always built in, so it is part of no module. `#[vtable]` asks for one.
 struct LocalModule;
 
 impl kernel::ModuleMetadata for LocalModule {
     const NAME: &'static CStr = c"pci_liveupdate";
 
     // SAFETY: Null is what C knows as the module of built-in code.
-    const THIS_MODULE: ThisModule = unsafe { ThisModule::from_ptr(core::ptr::null_mut()) };
+    const THIS_MODULE: ThisModule = unsafe { ThisModule::from_ptr(::core::ptr::null_mut()) };
 }
 
 /// Lets `pr_*!` and `dev_*!` print types that only know `core`.
@@ -65,7 +54,7 @@ macro_rules! print_in_kernel {
         $(
             impl kernel::fmt::Display for $ty {
                 fn fmt(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
-                    core::fmt::Display::fmt(self, f)
+                    ::core::fmt::Display::fmt(self, f)
                 }
             }
         )*
@@ -75,8 +64,7 @@ macro_rules! print_in_kernel {
 print_in_kernel!(
     abi::Corrupt,
     abi::Key,
-    logic::Objection,
-    logic::Policy,
-    logic::Refused<Error>,
+    logic::Ineligible,
+    logic::Refused,
     logic::Unusable,
 );

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which devices may be preserved at all.
+//! Which devices are eligible to be preserved.
 
 use core::fmt;
 
@@ -11,24 +11,24 @@ pub struct Facts {
     pub virtfn: bool,
     /// It has Virtual Functions enabled.
     pub vfs_enabled: bool,
-    /// Its requests carry the name of a device that is not above it.
+    /// Its requests carry the ID of a device that is not above it.
     pub proxied: bool,
-    /// ACS, its own or that of a bridge above it, was enabled by a device-specific quirk, not by
+    /// ACS, its own or that of a bridge above it, is enabled by a device-specific quirk and not by
     /// the standard capability.
     pub acs_quirk: bool,
     /// Its IOMMU group holds a function that is neither itself nor a bridge above it.
     pub group_shared: bool,
-    /// Its status is on its way to the next kernel.
+    /// What the next kernel gets about it is settled.
     pub frozen: bool,
 }
 
-/// Why a device may not be preserved.
+/// Why a device is not eligible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Objection {
+pub enum Ineligible {
     /// See [`Facts::virtfn`].
-    Virtual,
+    Virtfn,
     /// See [`Facts::vfs_enabled`].
-    VirtualsEnabled,
+    VfsEnabled,
     /// See [`Facts::proxied`].
     Proxied,
     /// See [`Facts::acs_quirk`].
@@ -39,32 +39,33 @@ pub enum Objection {
     Frozen,
 }
 
-impl fmt::Display for Objection {
+impl fmt::Display for Ineligible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Virtual => "it is a Virtual Function",
-            Self::VirtualsEnabled => "its Virtual Functions are enabled",
-            Self::Proxied => "its requests come from another device",
-            Self::AcsQuirk => "its ACS, or that of a bridge above it, is enabled by a quirk",
-            Self::GroupShared => "its IOMMU group holds other functions",
-            Self::Frozen => "it is frozen for the next kernel",
+            Self::Virtfn => "Virtual Functions are not supported",
+            Self::VfsEnabled => "its Virtual Functions are enabled",
+            Self::Proxied => "its requests are issued by another device",
+            Self::AcsQuirk => "ACS on its path is enabled by a device-specific quirk",
+            Self::GroupShared => "its IOMMU group has other devices",
+            Self::Frozen => "the kernel is being shut down",
         })
     }
 }
 
-/// Says whether a device may be preserved, as far as that depends on the device alone.
-pub fn may_preserve(facts: &Facts) -> Result<(), Objection> {
-    let objections = [
-        (facts.virtfn, Objection::Virtual),
-        (facts.vfs_enabled, Objection::VirtualsEnabled),
-        (facts.proxied, Objection::Proxied),
-        (facts.acs_quirk, Objection::AcsQuirk),
-        (facts.group_shared, Objection::GroupShared),
-        (facts.frozen, Objection::Frozen),
+/// Tells whether a device is eligible, as far as that depends on the device alone.
+#[inline]
+pub fn eligible(facts: &Facts) -> Result<(), Ineligible> {
+    let reasons = [
+        (facts.virtfn, Ineligible::Virtfn),
+        (facts.vfs_enabled, Ineligible::VfsEnabled),
+        (facts.proxied, Ineligible::Proxied),
+        (facts.acs_quirk, Ineligible::AcsQuirk),
+        (facts.group_shared, Ineligible::GroupShared),
+        (facts.frozen, Ineligible::Frozen),
     ];
 
-    match objections.into_iter().find(|(applies, _)| *applies) {
-        Some((_, objection)) => Err(objection),
+    match reasons.into_iter().find(|(applies, _)| *applies) {
+        Some((_, reason)) => Err(reason),
         None => Ok(()),
     }
 }

@@ -3,38 +3,58 @@
 //! What the previous kernel preserved for this one.
 
 use super::{
-    at,
+    path,
     Function,
     Index,
-    Path, //
+    Slot, //
 };
 use crate::abi::{
-    check,
     Corrupt,
     DevSer,
-    Key,
-    Ser, //
+    Key, //
 };
 use core::ops::DerefMut;
 
-/// What is known about a handed over entry.
+/// What is known about an entry that was handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// Its number in the array.
+    /// The function.
+    pub key: Key,
+    /// The number of the entry in the array that was handed over.
     pub nr: u32,
+    /// How many preserved devices there are at or below the function that nobody finished.
+    pub refcount: u16,
     /// Whether the function has been enumerated.
     pub found: bool,
     /// Whether the function turned out to be a bridge.
     pub bridge: bool,
 }
 
+impl Arrival {
+    /// What the previous kernel says in entry `nr`.
+    pub fn new(nr: u32, ser: &DevSer) -> Self {
+        Self {
+            key: ser.key(),
+            nr,
+            refcount: ser.refcount,
+            found: false,
+            bridge: false,
+        }
+    }
+
+    /// Whether nobody has finished it.
+    pub fn is_unfinished(&self) -> bool {
+        self.refcount != 0
+    }
+}
+
 /// Why a handover could not be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DecodeError<E> {
-    /// The bytes contradict themselves.
+pub enum IndexError<E> {
+    /// Two entries contradict each other.
     Corrupt(Corrupt),
     /// The index could not take an entry.
-    Index(E),
+    Full(E),
 }
 
 /// The device is not incoming. Nothing has changed.
@@ -45,88 +65,74 @@ pub struct NotIncoming;
 ///
 /// # Invariants
 ///
-/// `index` holds each function that an entry was used for when the handover was decoded, with the
-/// number of that entry, which lies within `ser.devices`, and nothing else. `left` of those entries
-/// are still used.
-pub struct Incoming<S, I> {
-    ser: S,
+/// `index` has the place of each of `entries` by its key, and no other key. `left` of them are
+/// unfinished.
+pub struct Incoming<E, I> {
+    entries: E,
     index: I,
     left: usize,
 }
 
-impl<S, I> Incoming<S, I>
+impl<E, I> Incoming<E, I>
 where
-    S: DerefMut<Target = Ser>,
-    I: Index<Slot = Arrival>,
+    E: DerefMut<Target = [Arrival]>,
+    I: Index,
 {
-    /// Makes sense of `ser`, once. `index` is empty.
-    pub fn decode(ser: S, mut index: I) -> Result<Self, DecodeError<I::Error>> {
-        let devices = check(&ser).map_err(DecodeError::Corrupt)?;
-
-        let mut left = 0;
-        for (nr, dev) in (0u32..).zip(devices).filter(|(_, dev)| dev.is_used()) {
-            let key = dev.key();
-            if let Some(first) = index.get(key) {
-                return Err(DecodeError::Corrupt(Corrupt::Repeated {
-                    key,
-                    first: at(first.nr),
-                    again: at(nr),
-                }));
+    /// Indexes what was handed over. `index` is empty; each of `entries` is unfinished.
+    pub fn new(entries: E, mut index: I) -> Result<Self, IndexError<I::Error>> {
+        for (place, arrival) in (0u32..).zip(entries.iter()) {
+            let key = arrival.key;
+            if let Some(first) = index.insert(key, place).map_err(IndexError::Full)? {
+                // CAST: the core is for 64-bit kernels, where nothing is lost.
+                let first = entries.get(first as usize).map_or(0, |entry| entry.nr);
+                return Err(IndexError::Corrupt(Corrupt::repeated(
+                    key, first, arrival.nr,
+                )));
             }
-            let arrival = Arrival {
-                nr,
-                found: false,
-                bridge: false,
-            };
-            index.insert(key, arrival).map_err(DecodeError::Index)?;
-            left += 1;
         }
 
-        // INVARIANT: `index` was empty, and every used entry of `ser` was put into it.
-        Ok(Self { ser, index, left })
+        // INVARIANT: `index` was empty, and every entry was put into it.
+        let left = entries.len();
+        Ok(Self {
+            entries,
+            index,
+            left,
+        })
     }
 
-    /// Whether `key` is still to be finished.
-    pub fn contains(&self, key: Key) -> bool {
-        self.count(key) != 0
-    }
-
-    /// How many preserved devices there are at or below `key` that nobody finished.
-    pub fn count(&self, key: Key) -> u16 {
-        self.index
-            .get(key)
-            .and_then(|arrival| self.ser.devices.get(at(arrival.nr)))
-            .map_or(0, |dev| dev.refcount)
-    }
-
-    /// Notes that `function` was enumerated, and tells whether it is incoming.
-    pub fn arrive(&mut self, Function { key, bridge }: Function) -> bool {
-        if !self.contains(key) {
+    /// Looks up a function that is being enumerated: if it is incoming, it gets its slot.
+    pub fn arrive<F: Function>(&mut self, function: F) -> bool {
+        let slot = self.index.get(function.key()).and_then(Slot::of);
+        let entry = slot.and_then(|slot| self.entries.get_mut(slot.index()));
+        let Some(entry) = entry.filter(|entry| entry.is_unfinished()) else {
+            function.set_incoming(None);
             return false;
-        }
-        self.index.update(key, |arrival| {
-            arrival.found = true;
-            arrival.bridge = bridge;
-        });
+        };
+
+        entry.found = true;
+        entry.bridge = function.is_bridge();
+        function.set_incoming(slot);
         true
     }
 
-    /// Notes that the function `key` is gone. Its entry waits for it to come back.
-    pub fn depart(&mut self, key: Key) {
-        self.index.update(key, |arrival| arrival.found = false);
+    /// Takes the slot of a function that goes away. Its entry waits for it to come back.
+    pub fn depart<F: Function>(&mut self, function: F) {
+        let slot = function.incoming();
+
+        if let Some(entry) = slot.and_then(|slot| self.entries.get_mut(slot.index())) {
+            entry.found = false;
+        }
+        function.set_incoming(None);
     }
 
     /// Gives back one count of the device and of each bridge above it.
     ///
     /// Returns how many of the bridges had none to give: the previous kernel forgot them.
-    pub fn finish<A>(&mut self, path: &Path<A>) -> Result<usize, NotIncoming>
-    where
-        A: Iterator<Item = Function> + Clone,
-    {
-        if !self.contains(path.device.key) {
+    pub fn finish<F: Function>(&mut self, dev: F) -> Result<usize, NotIncoming> {
+        if dev.incoming().is_none() {
             return Err(NotIncoming);
         }
-        Ok(path.iter().filter(|f| !self.give(f.key)).count())
+        Ok(path(dev).filter(|function| !self.put(*function)).count())
     }
 
     /// Whether anything is still to be finished.
@@ -135,29 +141,26 @@ where
     }
 
     /// What was handed over, with what is left of each count.
-    pub fn iter(&self) -> impl Iterator<Item = (DevSer, Arrival)> + '_ {
-        (0u32..)
-            .zip(&self.ser.devices)
-            .filter_map(|(nr, dev)| Some((*dev, self.index.get(dev.key())?, nr)))
-            .filter(|(_, arrival, nr)| arrival.nr == *nr)
-            .map(|(dev, arrival, _)| (dev, arrival))
+    pub fn iter(&self) -> impl Iterator<Item = &Arrival> {
+        self.entries.iter()
     }
 
-    /// Gives back one count of `key`, if it has any.
-    fn give(&mut self, key: Key) -> bool {
-        let Some(arrival) = self.index.get(key) else {
+    /// Gives back one count of a function, if it has any, and its slot with the last one.
+    #[inline]
+    fn put<F: Function>(&mut self, function: F) -> bool {
+        let slot = function.incoming();
+        let Some(entry) = slot.and_then(|slot| self.entries.get_mut(slot.index())) else {
             return false;
         };
-        let Some(dev) = self.ser.devices.get_mut(at(arrival.nr)) else {
-            return false;
-        };
-        let Some(less) = dev.refcount.checked_sub(1) else {
+        let Some(less) = entry.refcount.checked_sub(1) else {
             return false;
         };
 
-        dev.refcount = less;
+        entry.refcount = less;
         if less == 0 {
+            // INVARIANT: one unfinished entry less.
             self.left = self.left.saturating_sub(1);
+            function.set_incoming(None);
         }
         true
     }

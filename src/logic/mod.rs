@@ -3,14 +3,16 @@
 //! What the core decides and counts, without knowing that it runs in a kernel.
 //!
 //! ```text
-//!   old kernel   Path -- Outgoing -- Ser        Ser -- Incoming -- Path   new kernel
-//!                            |                              |
-//!                          Index                          Index
+//!   old kernel                                            new kernel
+//!   Function -- Outgoing -- Table ------------ Arrival -- Incoming -- Function
+//!                                                            |
+//!                                                          Index
 //! ```
 //!
-//! Everything here works on values that it is given: the memory that holds the array, an [`Index`]
-//! that finds entries in it, the [`Path`] of a device. Nothing here is a static, calls C or needs
-//! `unsafe`, so that the same files run under the host tests, as often and as broken as those like.
+//! Everything here works on values that it is given: a [`Function`] that knows the bridge above it
+//! and its own slots, a [`Table`] that the next kernel reads, an [`Index`] by address for what the
+//! previous one handed over. Nothing here is a static, calls C or needs `unsafe`, so that the same
+//! files run under the host tests.
 
 mod buses;
 mod decide;
@@ -19,7 +21,9 @@ mod index;
 mod outgoing;
 mod path;
 mod policy;
+mod slot;
 mod status;
+mod table;
 
 pub use buses::{
     usable,
@@ -28,31 +32,36 @@ pub use buses::{
     Unusable, //
 };
 pub use decide::{
-    may_preserve,
+    eligible,
     Facts,
-    Objection, //
+    Ineligible, //
 };
 pub use incoming::{
     Arrival,
-    DecodeError,
     Incoming,
+    IndexError,
     NotIncoming, //
 };
 pub use index::Index;
 pub use outgoing::{
+    Entry,
     NotPreserved,
     Outgoing,
-    Place,
     Refused, //
 };
 pub use path::{
-    Function,
-    Path, //
+    path,
+    Function, //
 };
 pub use policy::Policy;
+pub use slot::Slot;
 pub use status::{
-    Status,
-    Suitor, //
+    DriverMatch,
+    Status, //
+};
+pub use table::{
+    Array,
+    Table, //
 };
 
 use crate::abi::Ser;
@@ -66,10 +75,4 @@ pub fn size_for(present: usize) -> Option<usize> {
     present
         .checked_add(HEADROOM.max(present / 4))
         .and_then(Ser::size_for)
-}
-
-/// An index into the array.
-fn at(nr: u32) -> usize {
-    // CAST: the core is for 64-bit kernels, where nothing is lost.
-    nr as usize
 }

@@ -2,60 +2,57 @@
 
 //! What this kernel preserves for the next one.
 //!
-//! The array is what the next kernel reads, so it is kept true after every step: the used entries
-//! are always its first `nr_devices` ones. An entry that is given back is filled with the last one,
-//! which costs the same however many there are and leaves nothing behind that somebody could read.
+//! What the next kernel reads is kept true after every step. An entry that is given back goes to
+//! the head of a list of free ones, so that taking one and giving one back cost the same however
+//! many there are.
 
 use super::{
-    at,
+    path,
     Function,
-    Index,
-    Path, //
+    Slot,
+    Table, //
 };
 use crate::abi::{
-    check,
-    Corrupt,
     DevSer,
-    Key,
-    Ser, //
+    Key, //
 };
 use core::{
     fmt,
-    mem,
     ops::DerefMut, //
 };
 
-/// What is known about a used entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Its number in the array.
-    pub nr: u32,
+/// What is known about an entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// As the next kernel reads it.
+    pub ser: DevSer,
     /// Whether a driver preserves this function itself, not only devices below it.
     pub own: bool,
     /// Whether the function is a bridge.
     pub bridge: bool,
+    /// The next free entry, if this one is free.
+    next: Option<Slot>,
 }
 
 /// Why a device was not preserved. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused<E> {
+pub enum Refused {
     /// It is preserved already.
     Busy,
     /// Every entry is in use.
     Full,
     /// The count of this function cannot grow.
     Overflow(Key),
-    /// The index could not take the entry.
-    Index(E),
 }
 
-impl<E> fmt::Display for Refused<E> {
+impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Busy => f.write_str("it is preserved already"),
-            Self::Full => f.write_str("the array for the next kernel is full"),
-            Self::Overflow(key) => write!(f, "{key} is on the path of {} others", u16::MAX),
-            Self::Index(_) => f.write_str("there is no memory to remember it in"),
+            Self::Busy => f.write_str("already preserved"),
+            Self::Full => f.write_str("no free entry for the next kernel"),
+            Self::Overflow(key) => {
+                write!(f, "{} devices at or below {key} are preserved", u16::MAX)
+            }
         }
     }
 }
@@ -64,83 +61,80 @@ impl<E> fmt::Display for Refused<E> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotPreserved;
 
-/// The preserved devices, in memory that the next kernel will read.
+/// The preserved devices: what is known about them, and the table that the next kernel reads.
 ///
 /// # Invariants
 ///
-/// - Exactly the first `ser.nr_devices` entries are used, each for another function.
-/// - `index` holds each of those functions, with the number of its entry, and nothing else.
-/// - The count of a function is the number of functions at or below it whose place is `own`.
-pub struct Outgoing<S, I> {
-    ser: S,
-    index: I,
+/// - The table says what `entries` say, and that `used` of them are in use.
+/// - An entry is in use exactly if its count is not 0; one function, and no other, has its slot.
+/// - Entries from `fresh` on have never been used. The others that are free are on the list that
+///   begins with `free`.
+/// - The count of a function is the number of functions at or below it whose entry is `own`.
+pub struct Outgoing<T, E> {
+    table: T,
+    entries: E,
+    free: Option<Slot>,
+    fresh: u32,
+    used: u32,
     own: usize,
 }
 
-impl<S, I> Outgoing<S, I>
+impl<T, E> Outgoing<T, E>
 where
-    S: DerefMut<Target = Ser>,
-    I: Index<Slot = Place>,
+    T: Table,
+    E: DerefMut<Target = [Entry]>,
 {
-    /// Begins with no devices, in all of `ser`. `index` is empty.
-    pub fn new(mut ser: S, index: I) -> Self {
-        // INVARIANT: no entry is used, and `index` is empty.
-        ser.devices.fill(DevSer::default());
-        ser.nr_devices = 0;
-        ser.max_nr_devices = u32::try_from(ser.devices.len()).unwrap_or(u32::MAX);
+    /// Starts with no devices. There are as many `entries` as `table` has room for.
+    pub fn new(table: T, mut entries: E) -> Self {
+        entries.fill(Entry::default());
 
-        Self { ser, index, own: 0 }
+        // INVARIANT: no entry is in use, or ever was.
+        Self {
+            table,
+            entries,
+            free: None,
+            fresh: 0,
+            used: 0,
+            own: 0,
+        }
     }
 
     /// Counts the device once on each function of its path: all of them, or none.
-    pub fn preserve<A>(&mut self, path: &Path<A>) -> Result<(), Refused<I::Error>>
-    where
-        A: Iterator<Item = Function> + Clone,
-    {
-        let device = path.device.key;
-        if self.is_own(device) {
+    pub fn preserve<F: Function>(&mut self, dev: F) -> Result<(), Refused> {
+        if self.is_own(dev) {
             return Err(Refused::Busy);
         }
-
-        for (taken, function) in path.iter().enumerate() {
-            if let Err(refused) = self.take(function) {
-                path.back_from(taken).for_each(|f| self.give(f.key));
+        for (taken, function) in path(dev).enumerate() {
+            if let Err(refused) = self.get(function) {
+                self.put_first(dev, taken);
                 return Err(refused);
             }
         }
 
-        // INVARIANT: one more `own` place, and one more on each function above and on itself.
-        self.index.update(device, |place| place.own = true);
+        // INVARIANT: one more `own` entry, and one more on each function above and on itself.
+        self.set_own(dev, true);
         self.own += 1;
         Ok(())
     }
 
     /// Gives back what [`preserve`](Self::preserve) took for the device.
-    pub fn unpreserve<A>(&mut self, path: &Path<A>) -> Result<(), NotPreserved>
-    where
-        A: Iterator<Item = Function> + Clone,
-    {
-        let device = path.device.key;
-        if !self.is_own(device) {
+    pub fn unpreserve<F: Function>(&mut self, dev: F) -> Result<(), NotPreserved> {
+        if !self.is_own(dev) {
             return Err(NotPreserved);
         }
 
-        // INVARIANT: one `own` place less, and one less on each function above and on itself.
-        self.index.update(device, |place| place.own = false);
+        // INVARIANT: one `own` entry less, and one less on each function above and on itself.
+        self.set_own(dev, false);
         self.own = self.own.saturating_sub(1);
-        path.back_from(path.iter().count())
-            .for_each(|f| self.give(f.key));
+        path(dev).for_each(|function| self.put(function));
         Ok(())
     }
 
-    /// Whether the next kernel will hear of this function.
-    pub fn contains(&self, key: Key) -> bool {
-        self.index.get(key).is_some()
-    }
-
     /// Whether a driver preserves this very function.
-    pub fn is_own(&self, key: Key) -> bool {
-        self.index.get(key).is_some_and(|place| place.own)
+    pub fn is_own<F: Function>(&self, dev: F) -> bool {
+        dev.outgoing()
+            .and_then(|slot| self.entries.get(slot.index()))
+            .is_some_and(|entry| entry.own)
     }
 
     /// How many devices drivers preserve. The bridges above them do not count.
@@ -148,96 +142,120 @@ where
         self.own
     }
 
-    /// The used entries, in no particular order, with what is known about each.
-    pub fn iter(&self) -> impl Iterator<Item = (DevSer, Place)> + '_ {
-        self.ser
-            .devices
-            .iter()
-            .take(at(self.ser.nr_devices))
-            .filter_map(|dev| Some((*dev, self.index.get(dev.key())?)))
+    /// How many entries are in use.
+    pub fn nr_used(&self) -> u32 {
+        self.used
     }
 
-    /// The memory of the block, as the next kernel would read it.
-    pub fn ser(&self) -> &S {
-        &self.ser
+    /// The entries in use, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.ser.is_used())
     }
 
-    /// Looks at the block with the eyes of the next kernel.
-    pub fn check(&self) -> Result<(), Corrupt> {
-        check(&self.ser).map(|_| ())
+    /// What the next kernel reads.
+    pub fn table(&self) -> &T {
+        &self.table
     }
 
-    /// Ends it, and returns the memory.
-    pub fn into_ser(self) -> S {
-        self.ser
+    fn set_own<F: Function>(&mut self, dev: F, own: bool) {
+        let slot = dev.outgoing();
+
+        if let Some(entry) = slot.and_then(|slot| self.entries.get_mut(slot.index())) {
+            entry.own = own;
+        }
     }
 
     /// Counts a function once more.
-    fn take(&mut self, function: Function) -> Result<(), Refused<I::Error>> {
-        let key = function.key;
-        let Some(place) = self.index.get(key) else {
+    #[inline]
+    fn get<F: Function>(&mut self, function: F) -> Result<(), Refused> {
+        let Some(slot) = function.outgoing() else {
             return self.add(function);
         };
-        let Some(dev) = self.ser.devices.get_mut(at(place.nr)) else {
+        let Some(entry) = self.entries.get_mut(slot.index()) else {
             return Err(Refused::Full);
         };
-
-        dev.refcount = dev.refcount.checked_add(1).ok_or(Refused::Overflow(key))?;
-        Ok(())
-    }
-
-    /// Gives a function that has no entry the first free one.
-    fn add(&mut self, Function { key, bridge }: Function) -> Result<(), Refused<I::Error>> {
-        let nr = self.ser.nr_devices;
-        let free = self.ser.devices.get_mut(at(nr)).ok_or(Refused::Full)?;
-        let next = nr.checked_add(1).ok_or(Refused::Full)?;
-
-        let own = false;
-        self.index
-            .insert(key, Place { nr, own, bridge })
-            .map_err(Refused::Index)?;
-
-        // INVARIANT: entry `nr`, the first free one, is now used, for a function that had none.
-        *free = DevSer {
-            domain: key.domain(),
-            bdf: key.bdf(),
-            refcount: 1,
+        let Some(more) = entry.ser.refcount.checked_add(1) else {
+            return Err(Refused::Overflow(entry.ser.key()));
         };
-        self.ser.nr_devices = next;
+
+        entry.ser.refcount = more;
+        self.table.set(slot.nr(), entry.ser);
         Ok(())
     }
 
     /// Counts a function once less, and gives its entry back with the last count.
-    fn give(&mut self, key: Key) {
-        let Some(place) = self.index.get(key) else {
+    #[inline]
+    fn put<F: Function>(&mut self, function: F) {
+        let Some(slot) = function.outgoing() else {
             return;
         };
-        let Some(dev) = self.ser.devices.get_mut(at(place.nr)) else {
+        let Some(entry) = self.entries.get_mut(slot.index()) else {
             return;
         };
 
-        dev.refcount = dev.refcount.saturating_sub(1);
-        if dev.refcount == 0 {
-            self.free(key, place.nr);
+        entry.ser.refcount = entry.ser.refcount.saturating_sub(1);
+        if entry.ser.refcount != 0 {
+            self.table.set(slot.nr(), entry.ser);
+            return;
         }
+
+        // INVARIANT: one entry less is in use, and nobody has its slot; it is on the list.
+        *entry = Entry {
+            next: self.free,
+            ..Entry::default()
+        };
+        self.free = Some(slot);
+        function.set_outgoing(None);
+        self.table.set(slot.nr(), DevSer::default());
+        self.set_used(self.used.saturating_sub(1));
     }
 
-    /// Gives entry `nr` of function `key` back. The last used entry moves into its place.
-    fn free(&mut self, key: Key, nr: u32) {
-        let last = self.ser.nr_devices.saturating_sub(1);
-        let moved = match self.ser.devices.get_mut(at(last)) {
-            Some(dev) => mem::take(dev),
-            None => return,
+    /// Gives back the counts of the first `n` functions of a path, the last of them first.
+    ///
+    /// A path is a few functions long and this is for failures only, so walking it from its start
+    /// each time is cheaper than memory to remember it in.
+    #[cold]
+    fn put_first<F: Function>(&mut self, dev: F, n: usize) {
+        (0..n)
+            .rev()
+            .filter_map(|nth| path(dev).nth(nth))
+            .for_each(|function| self.put(function));
+    }
+
+    /// Gives a function that has no entry a free one.
+    fn add<F: Function>(&mut self, function: F) -> Result<(), Refused> {
+        let slot = match self.free {
+            Some(slot) => slot,
+            None => Slot::of(self.fresh).ok_or(Refused::Full)?,
+        };
+        let Some(entry) = self.entries.get_mut(slot.index()) else {
+            return Err(Refused::Full);
         };
 
-        // INVARIANT: one entry less is used, the last; whoever had it has entry `nr` now.
-        if last != nr {
-            if let Some(dev) = self.ser.devices.get_mut(at(nr)) {
-                *dev = moved;
-            }
-            self.index.update(moved.key(), |place| place.nr = nr);
+        // INVARIANT: the entry was free; it is off the list, or not fresh any more.
+        match self.free {
+            Some(_) => self.free = entry.next,
+            None => self.fresh += 1,
         }
-        self.ser.nr_devices = last;
-        self.index.remove(key);
+        let key = function.key();
+        *entry = Entry {
+            ser: DevSer {
+                domain: key.domain(),
+                bdf: key.bdf(),
+                refcount: 1,
+            },
+            own: false,
+            bridge: function.is_bridge(),
+            next: None,
+        };
+        self.table.set(slot.nr(), entry.ser);
+        function.set_outgoing(Some(slot));
+        self.set_used(self.used + 1);
+        Ok(())
+    }
+
+    fn set_used(&mut self, used: u32) {
+        self.used = used;
+        self.table.set_number(used);
     }
 }

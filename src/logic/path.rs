@@ -1,42 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A device and what its transactions go through.
+//! A function and the bridges that its transactions go through.
 
+use super::Slot;
 use crate::abi::Key;
 use core::iter;
 
-/// A function as the core sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Function {
-    /// Its name.
-    pub key: Key,
+/// A function as the core counts it.
+///
+/// It remembers its own entries, so that nothing is looked up once it has been enumerated.
+pub trait Function: Copy {
+    /// Its address.
+    fn key(self) -> Key;
+
     /// Whether it is a bridge.
-    pub bridge: bool,
+    fn is_bridge(self) -> bool;
+
+    /// The bridge above it, unless it is on a root bus.
+    fn upstream(self) -> Option<Self>;
+
+    /// Its entry in what the next kernel gets.
+    fn outgoing(self) -> Option<Slot>;
+
+    /// Gives it another entry there, or takes the one it has.
+    fn set_outgoing(self, slot: Option<Slot>);
+
+    /// Its entry in what the previous kernel handed over.
+    fn incoming(self) -> Option<Slot>;
+
+    /// Gives it another entry there, or takes the one it has.
+    fn set_incoming(self, slot: Option<Slot>);
 }
 
-/// A device and every bridge above it, the nearest first.
-#[derive(Clone)]
-pub struct Path<A> {
-    /// The device.
-    pub device: Function,
-    /// The bridges.
-    pub above: A,
-}
-
-impl<A> Path<A>
-where
-    A: Iterator<Item = Function> + Clone,
-{
-    /// The device first, the root port last.
-    pub fn iter(&self) -> impl Iterator<Item = Function> + Clone {
-        iter::once(self.device).chain(self.above.clone())
-    }
-
-    /// The first `n` functions of the path, the last of them first.
-    ///
-    /// A path is a few functions long and this is for giving back only, so walking it from its
-    /// start each time is cheaper than memory to remember it in.
-    pub(super) fn back_from(&self, n: usize) -> impl Iterator<Item = Function> + '_ {
-        (0..n).rev().filter_map(|nth| self.iter().nth(nth))
-    }
+/// The device first, the root port last.
+pub fn path<F: Function>(dev: F) -> impl Iterator<Item = F> + Clone {
+    iter::successors(Some(dev), |function| function.upstream())
 }

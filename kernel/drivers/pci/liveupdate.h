@@ -45,6 +45,7 @@ bool pci_liveupdate_jumping(void);
 bool pci_liveupdate_handing_over(void);
 bool pci_liveupdate_trylock_rescan(void);
 void pci_liveupdate_unlock_rescan(void);
+bool pci_liveupdate_is_virtfn(struct pci_dev *dev);
 bool pci_liveupdate_has_vfs(struct pci_dev *dev);
 bool pci_liveupdate_is_proxied(struct pci_dev *dev);
 bool pci_liveupdate_is_overridden(struct pci_dev *dev);

@@ -19,10 +19,9 @@ struct pci_dev;
  * @outgoing:	The entry of the function in what the next kernel gets, counted
  *		from 1; 0 if it has none.
  * @incoming:	The same in what the previous kernel handed over.
+ * @buses:	The bus numbers of an incoming bridge, as found in its registers
+ *		when it was enumerated.
  * @acs_ctrl:	ACS Control as the previous kernel had it, if @acs_kept.
- * @secondary:	The bus numbers of an incoming bridge, as found when it was
- *		enumerated.
- * @subordinate: See @secondary.
  * @acs_kept:	@acs_ctrl is not to be changed.
  * @frozen:	What the next kernel gets about the function is settled.
  * @removed:	The function is being removed from the system.
@@ -35,9 +34,8 @@ struct pci_dev;
 struct pci_liveupdate {
 	u32 outgoing;
 	u32 incoming;
+	u32 buses;
 	u16 acs_ctrl;
-	u8 secondary;
-	u8 subordinate;
 	bool acs_kept;
 	bool frozen;
 	bool removed;

@@ -2,21 +2,18 @@
 
 //! Where C calls in. Each function turns pointers into references and goes on in safe code.
 
-#[cfg(CONFIG_DEBUG_FS)]
-use crate::debugfs;
 use crate::{
-    acs,
-    ari,
-    binding,
-    bus::Scan,
-    buses,
-    device::DeviceExt,
+    core::{
+        self,
+        core, //
+    },
+    fabric::buses::{
+        Numbers,
+        Scanned, //
+    },
     flb,
-    incoming,
     logic::Range,
-    outgoing,
-    refusal,
-    state, //
+    report, //
 };
 use kernel::{
     bindings,
@@ -30,6 +27,7 @@ use kernel::{
 /// # Safety
 ///
 /// `dev` must be a valid device that lives for `'a`.
+#[inline]
 unsafe fn device<'a>(dev: *mut bindings::pci_dev) -> &'a pci::Device {
     // SAFETY: By the safety requirements of this function; `pci::Device` is a transparent wrapper.
     unsafe { &*dev.cast() }
@@ -67,7 +65,9 @@ pub unsafe extern "C" fn pci_liveupdate_unregister_flb(fh: *mut bindings::liveup
 #[export]
 pub unsafe extern "C" fn pci_liveupdate_preserve(dev: *mut bindings::pci_dev) -> c_int {
     // SAFETY: By the safety requirements of this function.
-    from_result(|| outgoing::preserve(unsafe { device(dev) }).map(|()| 0))
+    let dev = unsafe { device(dev) };
+
+    from_result(|| core().ok_or(ENODEV)?.preserve(dev).map(|()| 0))
 }
 
 /// pci_liveupdate_unpreserve() - Undo one pci_liveupdate_preserve().
@@ -77,22 +77,26 @@ pub unsafe extern "C" fn pci_liveupdate_preserve(dev: *mut bindings::pci_dev) ->
 /// `dev` must be a valid device.
 #[export]
 pub unsafe extern "C" fn pci_liveupdate_unpreserve(dev: *mut bindings::pci_dev) {
-    // SAFETY: By the safety requirements of this function.
-    outgoing::unpreserve(unsafe { device(dev) });
+    if let Some(core) = core() {
+        // SAFETY: By the safety requirements of this function.
+        core.unpreserve(unsafe { device(dev) });
+    }
 }
 
-/// pci_liveupdate_finish() - Say that a driver has taken an incoming device over.
+/// pci_liveupdate_finish() - Say that a driver has taken over an incoming device.
 ///
 /// # Safety
 ///
 /// `dev` must be a valid device.
 #[export]
 pub unsafe extern "C" fn pci_liveupdate_finish(dev: *mut bindings::pci_dev) {
-    // SAFETY: By the safety requirements of this function.
-    incoming::finish(unsafe { device(dev) });
+    if let Some(core) = core() {
+        // SAFETY: By the safety requirements of this function.
+        core.finish(unsafe { device(dev) });
+    }
 }
 
-/// pci_liveupdate_is_incoming() - Whether a device runs since the previous kernel.
+/// pci_liveupdate_is_incoming() - Tell whether a device was preserved by the previous kernel.
 ///
 /// # Safety
 ///
@@ -100,7 +104,7 @@ pub unsafe extern "C" fn pci_liveupdate_finish(dev: *mut bindings::pci_dev) {
 #[export]
 pub unsafe extern "C" fn pci_liveupdate_is_incoming(dev: *mut bindings::pci_dev) -> bool {
     // SAFETY: By the safety requirements of this function.
-    incoming::is_incoming(unsafe { device(dev) })
+    core().is_some_and(|core| core.is_incoming(unsafe { device(dev) }))
 }
 
 /// Called by pci_setup_device() before anything is written to the device.
@@ -110,8 +114,10 @@ pub unsafe extern "C" fn pci_liveupdate_is_incoming(dev: *mut bindings::pci_dev)
 /// `dev` must be a valid device with a bus and a name.
 #[export]
 pub unsafe extern "C" fn pci_liveupdate_setup_device(dev: *mut bindings::pci_dev) {
-    // SAFETY: By the safety requirements of this function.
-    incoming::setup(unsafe { device(dev) });
+    if let Some(core) = core() {
+        // SAFETY: By the safety requirements of this function.
+        core.setup_device(unsafe { device(dev) });
+    }
 }
 
 /// Called by pci_destroy_dev() once the device is marked as removed.
@@ -121,11 +127,10 @@ pub unsafe extern "C" fn pci_liveupdate_setup_device(dev: *mut bindings::pci_dev
 /// `dev` must be a valid device.
 #[export]
 pub unsafe extern "C" fn pci_liveupdate_cleanup_device(dev: *mut bindings::pci_dev) {
-    // SAFETY: By the safety requirements of this function.
-    let dev = unsafe { device(dev) };
-
-    outgoing::cleanup(dev);
-    incoming::cleanup(dev);
+    if let Some(core) = core() {
+        // SAFETY: By the safety requirements of this function.
+        core.cleanup_device(unsafe { device(dev) });
+    }
 }
 
 /// Called by pci_device_shutdown() before anything else.
@@ -135,11 +140,13 @@ pub unsafe extern "C" fn pci_liveupdate_cleanup_device(dev: *mut bindings::pci_d
 /// `dev` must be a valid device.
 #[export]
 pub unsafe extern "C" fn pci_liveupdate_freeze_device(dev: *mut bindings::pci_dev) {
-    // SAFETY: By the safety requirements of this function.
-    outgoing::freeze(unsafe { device(dev) });
+    if let Some(core) = core() {
+        // SAFETY: By the safety requirements of this function.
+        core.freeze_device(unsafe { device(dev) });
+    }
 }
 
-/// Whether a device runs for the next or the previous kernel.
+/// Tells whether a device is in use by another kernel than this one.
 ///
 /// # Safety
 ///
@@ -147,58 +154,53 @@ pub unsafe extern "C" fn pci_liveupdate_freeze_device(dev: *mut bindings::pci_de
 #[export]
 pub unsafe extern "C" fn pci_liveupdate_is_live(dev: *mut bindings::pci_dev) -> bool {
     // SAFETY: By the safety requirements of this function.
-    unsafe { device(dev) }.status().is_live()
+    core().is_some_and(|core| core.is_live(unsafe { device(dev) }))
 }
 
-/// Called where Bus Master would be cleared: whether it stays as it is.
+/// Called where Bus Master would be cleared: tells whether it stays set.
 ///
 /// # Safety
 ///
 /// `dev` must be a valid device.
 #[export]
-pub unsafe extern "C" fn pci_liveupdate_keeps_master(dev: *mut bindings::pci_dev) -> bool {
+pub unsafe extern "C" fn pci_liveupdate_keep_master(dev: *mut bindings::pci_dev) -> bool {
     // SAFETY: By the safety requirements of this function.
-    unsafe { device(dev) }.status().keeps_master()
+    core().is_some_and(|core| core.keep_master(unsafe { device(dev) }))
 }
 
-/// Called by pci_scan_bridge_extend() for each bridge, with the numbers in its registers: whether
-/// nothing is to be written to it, or scanned behind it.
+/// Called by pci_scan_bridge_extend() for each bridge, with the numbers in its registers.
+///
+/// Returns 1 if the bridge keeps these numbers, also where all numbers are assigned anew, an error
+/// if nothing is to be written to it or scanned below it in this pass, and 0 otherwise.
 ///
 /// # Safety
 ///
-/// `dev` must be a valid bridge, on a bus that nobody else scans.
+/// `bridge` must be a valid bridge, on a bus that nobody else scans.
 #[export]
-pub unsafe extern "C" fn pci_liveupdate_refuses_bridge(
-    dev: *mut bindings::pci_dev,
+pub unsafe extern "C" fn pci_liveupdate_scan_bridge(
+    bridge: *mut bindings::pci_dev,
     primary: u8,
     secondary: u8,
     subordinate: u8,
     pass: c_int,
-) -> bool {
-    let numbers = buses::Numbers {
+) -> c_int {
+    let numbers = Numbers {
         primary,
         behind: Range {
             first: secondary,
             last: subordinate,
         },
     };
+    let Some(core) = core() else {
+        return 0;
+    };
 
     // SAFETY: By the safety requirements of this function.
-    let (dev, scan) = unsafe { (device(dev), Scan::new()) };
-
-    buses::refuses(dev, numbers, pass == 0, &scan)
-}
-
-/// Called by pci_scan_bridge_extend() after that: whether the bridge keeps its numbers, also where
-/// all numbers are assigned anew.
-///
-/// # Safety
-///
-/// `dev` must be a valid bridge.
-#[export]
-pub unsafe extern "C" fn pci_liveupdate_keeps_buses(dev: *mut bindings::pci_dev) -> bool {
-    // SAFETY: By the safety requirements of this function.
-    buses::keeps(unsafe { device(dev) })
+    match unsafe { core.scan_bridge(device(bridge), numbers, pass == 0) } {
+        Scanned::AsUsual => 0,
+        Scanned::Pinned => 1,
+        Scanned::LeftAlone => EBUSY.to_errno(),
+    }
 }
 
 /// Called by pci_acs_init() once the capability is known.
@@ -207,42 +209,43 @@ pub unsafe extern "C" fn pci_liveupdate_keeps_buses(dev: *mut bindings::pci_dev)
 ///
 /// `dev` must be a valid device that is being set up.
 #[export]
-pub unsafe extern "C" fn pci_liveupdate_adopt_acs(dev: *mut bindings::pci_dev) {
-    // SAFETY: By the safety requirements of this function.
-    unsafe { acs::adopt(device(dev)) };
+pub unsafe extern "C" fn pci_liveupdate_init_acs(dev: *mut bindings::pci_dev) {
+    if let Some(core) = core() {
+        // SAFETY: By the safety requirements of this function.
+        core.init_acs(unsafe { device(dev) });
+    }
 }
 
-/// Called by pci_enable_acs() before it chooses the control bits: whether they are settled.
+/// Called by pci_enable_acs() before it chooses the control bits: tells whether they are settled.
 ///
 /// # Safety
 ///
 /// `dev` must be a valid device.
 #[export]
-pub unsafe extern "C" fn pci_liveupdate_keeps_acs(dev: *mut bindings::pci_dev) -> bool {
+pub unsafe extern "C" fn pci_liveupdate_keep_acs(dev: *mut bindings::pci_dev) -> bool {
     // SAFETY: By the safety requirements of this function.
-    acs::keeps(unsafe { device(dev) })
+    core().is_some_and(|core| core.keep_acs(unsafe { device(dev) }))
 }
 
-/// Called by pci_configure_ari() first: whether ARI Forwarding above the device is settled.
+/// Called by pci_configure_ari() for a bridge that can forward with ARI: tells whether that is
+/// settled.
 ///
 /// # Safety
 ///
-/// `dev` must be a valid device that is being set up.
+/// `bridge` must be a valid bridge above a device that is being set up.
 #[export]
-pub unsafe extern "C" fn pci_liveupdate_keeps_ari(dev: *mut bindings::pci_dev) -> bool {
-    // SAFETY: By the safety requirements of this function: who sets a device up is a scan.
-    let (dev, scan) = unsafe { (device(dev), Scan::new()) };
-
-    ari::keeps(dev, &scan)
+pub unsafe extern "C" fn pci_liveupdate_keep_ari(bridge: *mut bindings::pci_dev) -> bool {
+    // SAFETY: By the safety requirements of this function.
+    core().is_some_and(|core| unsafe { core.keep_ari(device(bridge)) })
 }
 
-/// Called by pci_bus_match() for a driver that matches: whether it may not bind on its own.
+/// Called by pci_bus_match() for a driver that has the ID of the device: tells whether it may bind.
 ///
 /// # Safety
 ///
 /// `dev` must be a valid device, `drv` a registered driver.
 #[export]
-pub unsafe extern "C" fn pci_liveupdate_refuses_driver(
+pub unsafe extern "C" fn pci_liveupdate_driver_match(
     dev: *mut bindings::pci_dev,
     drv: *const bindings::pci_driver,
 ) -> bool {
@@ -255,7 +258,7 @@ pub unsafe extern "C" fn pci_liveupdate_refuses_driver(
         )
     };
 
-    binding::refuses(dev, liveupdate, name)
+    core().is_none_or(|core| core.driver_match(dev, liveupdate, name))
 }
 
 /// Takes `pci_liveupdate=` from the command line.
@@ -264,13 +267,13 @@ pub unsafe extern "C" fn pci_liveupdate_refuses_driver(
 ///
 /// `name` must be null or a string.
 #[export]
-pub unsafe extern "C" fn pci_liveupdate_policy(name: *mut c_char) -> c_int {
+pub unsafe extern "C" fn pci_liveupdate_set_policy(name: *mut c_char) -> c_int {
     from_result(|| {
         if name.is_null() {
             return Err(EINVAL);
         }
         // SAFETY: By the safety requirements of this function.
-        refusal::set_policy(unsafe { CStr::from_char_ptr(name) }.to_bytes()).map(|()| 0)
+        core::set_policy(unsafe { CStr::from_char_ptr(name) }.to_bytes()).map(|()| 0)
     })
 }
 
@@ -280,12 +283,12 @@ pub unsafe extern "C" fn pci_liveupdate_policy(name: *mut c_char) -> c_int {
 ///
 /// Must be called once, before any device is enumerated and any driver registered.
 #[export]
-pub unsafe extern "C" fn pci_liveupdate_start() -> c_int {
-    // SAFETY: By the safety requirements of this function.
-    unsafe { state::init() };
-
-    flb::start();
-    0
+pub unsafe extern "C" fn pci_liveupdate_init() -> c_int {
+    from_result(|| {
+        core::init()?;
+        flb::init(core().ok_or(ENODEV)?);
+        Ok(0)
+    })
 }
 
 /// Called when the devices that are there at boot have been enumerated, and debugfs is up.
@@ -294,9 +297,9 @@ pub unsafe extern "C" fn pci_liveupdate_start() -> c_int {
 ///
 /// Always safe to call. Unsafe only because of `#[export]`.
 #[export]
-pub unsafe extern "C" fn pci_liveupdate_report() -> c_int {
-    incoming::report();
-    #[cfg(CONFIG_DEBUG_FS)]
-    debugfs::create();
+pub unsafe extern "C" fn pci_liveupdate_late_init() -> c_int {
+    if let Some(core) = core() {
+        report::init(core);
+    }
     0
 }

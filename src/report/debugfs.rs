@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What there is to look at, in `/sys/kernel/debug/pci_liveupdate/`.
+//! The files in `/sys/kernel/debug/pci_liveupdate/`.
 //!
-//! A line per function in `outgoing` and `incoming`: its name, what it is, its count, its state.
-//! Counters in `stats`. All of it is for eyes: nothing may depend on the form.
+//! A line per function in `outgoing` and `incoming`: its address, what it is, its count, its state.
+//! Counters in `stats`. They are for people: nothing may depend on the form.
 
-use crate::{
-    state::STATE,
-    stats, //
+use crate::core::{
+    core,
+    Incoming,
+    Outgoing, //
 };
 use kernel::{
     debugfs::Scope,
@@ -20,7 +21,7 @@ use kernel::{
 static FILES: SetOnce<Pin<KBox<Scope<()>>>> = SetOnce::new();
 
 /// Creates the files.
-pub(crate) fn create() {
+pub(super) fn init() {
     let files = Scope::<()>::dir((), c"pci_liveupdate", |nothing, dir| {
         dir.read_callback_file(c"outgoing", nothing, &show_outgoing);
         dir.read_callback_file(c"incoming", nothing, &show_incoming);
@@ -44,24 +45,30 @@ fn kind(bridge: bool) -> &'static str {
 }
 
 fn show_outgoing((): &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let state = STATE.lock();
+    let Some(core) = core() else {
+        return Ok(());
+    };
+    let directions = core.directions.lock();
 
-    for (dev, place) in state.outgoing.iter().flat_map(|outgoing| outgoing.iter()) {
-        let (key, kind, count) = (dev.key(), kind(place.bridge), dev.refcount);
-        let what = if place.own { "preserved" } else { "shared" };
+    for entry in directions.outgoing.iter().flat_map(Outgoing::iter) {
+        let (key, kind, count) = (entry.ser.key(), kind(entry.bridge), entry.ser.refcount);
+        let what = if entry.own { "preserved" } else { "shared" };
         writeln!(f, "{key} {kind} {count} {what}")?;
     }
     Ok(())
 }
 
 fn show_incoming((): &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let state = STATE.lock();
-    let entries = state.incoming.iter().flat_map(|incoming| incoming.iter());
+    let Some(core) = core() else {
+        return Ok(());
+    };
+    let directions = core.directions.lock();
+    let entries = directions.incoming.iter().flat_map(Incoming::iter);
 
-    for (dev, arrival) in entries.filter(|(dev, _)| dev.is_used()) {
-        let (key, count) = (dev.key(), dev.refcount);
-        if arrival.found {
-            writeln!(f, "{key} {} {count} found", kind(arrival.bridge))?;
+    for entry in entries.filter(|entry| entry.is_unfinished()) {
+        let (key, count) = (entry.key, entry.refcount);
+        if entry.found {
+            writeln!(f, "{key} {} {count} found", kind(entry.bridge))?;
         } else {
             writeln!(f, "{key} unknown {count} missing")?;
         }
@@ -70,5 +77,11 @@ fn show_incoming((): &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 fn show_stats((): &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    stats::iter().try_for_each(|(name, count)| writeln!(f, "{name} {count}"))
+    let Some(core) = core() else {
+        return Ok(());
+    };
+
+    core.stats
+        .iter()
+        .try_for_each(|(name, count)| writeln!(f, "{name} {count}"))
 }

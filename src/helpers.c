@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The C that the Rust core cannot do without: exports, initcalls, the kernel
- * parameter, static inlines, and macros that walk lists.
+ * parameter, static inlines, macros that walk lists, and KUnit's static stubs.
  */
 
+#include <kunit/static_stub.h>
 #include <linux/export.h>
 #include <linux/init.h>
 #include <linux/iommu.h>
 #include <linux/kexec.h>
 #include <linux/list.h>
 #include <linux/pci.h>
-#include <linux/pci_liveupdate.h>
 #include <linux/sched/clock.h>
-#include "hooks.h"
+#include "../../pci.h"
 
 EXPORT_SYMBOL_GPL(pci_liveupdate_register_flb);
 EXPORT_SYMBOL_GPL(pci_liveupdate_unregister_flb);
@@ -21,27 +21,31 @@ EXPORT_SYMBOL_GPL(pci_liveupdate_unpreserve);
 EXPORT_SYMBOL_GPL(pci_liveupdate_finish);
 EXPORT_SYMBOL_GPL(pci_liveupdate_is_incoming);
 
-early_param("pci_liveupdate", pci_liveupdate_policy);
+early_param("pci_liveupdate", pci_liveupdate_set_policy);
 
 /* Before the first PCI device is enumerated, which is at subsys_initcall. */
-core_initcall(pci_liveupdate_start);
+core_initcall(pci_liveupdate_init);
 
 /* When host bridges that are there at boot have been scanned. */
-late_initcall_sync(pci_liveupdate_report);
+late_initcall_sync(pci_liveupdate_late_init);
+
+static struct pci_liveupdate_core *machine __ro_after_init;
+
+/* NULL before core_initcall. */
+struct pci_liveupdate_core *pci_liveupdate_core(void)
+{
+	KUNIT_STATIC_STUB_REDIRECT(pci_liveupdate_core);
+	return machine;
+}
+
+void pci_liveupdate_set_core(struct pci_liveupdate_core *core)
+{
+	machine = core;
+}
 
 int pci_liveupdate_domain(struct pci_dev *dev)
 {
 	return pci_domain_nr(dev->bus);
-}
-
-struct pci_dev *pci_liveupdate_upstream(struct pci_dev *dev)
-{
-	return pci_upstream_bridge(dev);
-}
-
-bool pci_liveupdate_is_bridge(struct pci_dev *dev)
-{
-	return pci_is_bridge(dev);
 }
 
 unsigned int pci_liveupdate_nr_functions(void)
@@ -70,14 +74,24 @@ bool pci_liveupdate_handing_over(void)
 	return kexec_in_progress && kexec_image && kexec_image->kho.fdt;
 }
 
-bool pci_liveupdate_has_vfs(struct pci_dev *dev)
+bool pci_liveupdate_trylock_rescan(void)
 {
-	return pci_num_vf(dev);
+	return mutex_trylock(&pci_rescan_remove_lock);
+}
+
+void pci_liveupdate_unlock_rescan(void)
+{
+	pci_unlock_rescan_remove();
 }
 
 bool pci_liveupdate_is_virtfn(struct pci_dev *dev)
 {
 	return dev->is_virtfn;
+}
+
+bool pci_liveupdate_has_vfs(struct pci_dev *dev)
+{
+	return pci_num_vf(dev);
 }
 
 /* Behind VMD, requests come from the VMD device, which is not above them. */

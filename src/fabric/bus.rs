@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! All that the core knows of a `struct pci_bus`.
+//! All that the core knows of a `struct pci_bus`, and of the scans that change it.
 
 use crate::{
     device::DeviceExt,
@@ -26,11 +26,11 @@ use kernel::{
 ///
 /// The pointer is a bus that is valid for `'a`.
 #[derive(Clone, Copy)]
-pub(crate) struct Bus<'a>(NonNull<bindings::pci_bus>, PhantomData<&'a pci::Device>);
+pub(super) struct Bus<'a>(NonNull<bindings::pci_bus>, PhantomData<&'a pci::Device>);
 
 impl<'a> Bus<'a> {
     /// The bus that `dev` is on.
-    pub(crate) fn of(dev: &'a pci::Device) -> Option<Self> {
+    pub(super) fn of(dev: &'a pci::Device) -> Option<Self> {
         // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
         let bus = unsafe { (*dev.raw()).bus };
 
@@ -39,7 +39,7 @@ impl<'a> Bus<'a> {
     }
 
     /// The bus below `bridge`, if there is one yet.
-    pub(crate) fn below(bridge: &'a pci::Device, _: &'a Scan) -> Option<Self> {
+    pub(super) fn below(bridge: &'a pci::Device, _: &'a Scan) -> Option<Self> {
         // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
         let bus = unsafe { (*bridge.raw()).subordinate };
 
@@ -48,7 +48,7 @@ impl<'a> Bus<'a> {
     }
 
     /// Its own number, and the last one that can be used for a bus below it.
-    pub(crate) fn range(self) -> Range {
+    pub(super) fn range(self) -> Range {
         // SAFETY: By the type invariant, this is a valid bus.
         let (number, end) = unsafe { ((*self.0.as_ptr()).number, (*self.0.as_ptr()).busn_res.end) };
 
@@ -59,7 +59,7 @@ impl<'a> Bus<'a> {
     }
 
     /// The bridges on it.
-    pub(crate) fn bridges(self, _: &'a Scan) -> impl Iterator<Item = &'a pci::Device> {
+    pub(super) fn bridges(self, _: &'a Scan) -> impl Iterator<Item = &'a pci::Device> {
         let next = move |last: *mut bindings::pci_dev| {
             // SAFETY: By the type invariant, this is a valid bus; `last` is null or on it. Only the
             // scan adds bridges or removes them.
@@ -80,36 +80,36 @@ impl<'a> Bus<'a> {
 ///
 /// As long as the value lives, nobody but the scan adds bridges to the buses that it looks at, or
 /// removes any, or changes what is known about them.
-pub(crate) struct Scan(NotThreadSafe);
+pub(super) struct Scan(NotThreadSafe);
 
 impl Scan {
     /// # Safety
     ///
     /// The caller must be called by a scan of the PCI core, and drop the value before it returns.
-    pub(crate) unsafe fn new() -> Self {
+    pub(super) unsafe fn new() -> Self {
         // INVARIANT: By the safety requirements; the PCI core has one scan of a bus at a time.
         Self(NotThreadSafe)
     }
 }
 
-/// Keeps scans from running.
-#[must_use]
-pub(crate) struct NoScan(NotThreadSafe);
+/// `pci_rescan_remove_lock`, which keeps scans from running.
+#[must_use = "scans run again once this is dropped"]
+pub(crate) struct RescanLock(NotThreadSafe);
 
-impl NoScan {
-    /// Keeps scans from running if none is. Never waits for one.
-    pub(crate) fn try_new() -> Option<Self> {
-        // SAFETY: The mutex is initialized at compile time.
-        match unsafe { bindings::mutex_trylock(&raw mut bindings::pci_rescan_remove_lock) } {
-            0 => None,
-            _ => Some(Self(NotThreadSafe)),
+impl RescanLock {
+    /// Takes the lock if it is free. Never waits.
+    pub(super) fn try_lock() -> Option<Self> {
+        // SAFETY: Always safe to call. The lock is given back in `drop()`, in the same thread.
+        match unsafe { bindings::pci_liveupdate_trylock_rescan() } {
+            true => Some(Self(NotThreadSafe)),
+            false => None,
         }
     }
 }
 
-impl Drop for NoScan {
+impl Drop for RescanLock {
     fn drop(&mut self) {
-        // SAFETY: Locked by `try_new()`, in the same thread since the guard is not `Send`.
-        unsafe { bindings::pci_unlock_rescan_remove() };
+        // SAFETY: Locked by `try_lock()`, in the same thread since the guard is not `Send`.
+        unsafe { bindings::pci_liveupdate_unlock_rescan() };
     }
 }

@@ -51,7 +51,7 @@ def story(vm: Vm) -> None:
     check.equal("ACS control of the incoming port", port.read(register, 2), UNUSUAL)
     check.equal("writes to it", list(vm.trace.writes(port.bdf, register, since=mark)), [])
     check.true("the other port has what was asked for", other.read(register, 2) & CHOSEN)
-    said = new.said(f"{port.bdf}: ACS control stays")
+    said = new.said(f"{port.bdf}: ACS Control kept")
     check.equal("how often the log says so", len(said), 1)
     path.undisturbed(vm.trace, mark)
 

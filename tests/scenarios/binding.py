@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """An incoming device waits for user space to name its driver; after finish it is free."""
 
+from errno import ENODEV
+
 from vm import Machine, Vm, check, endpoint, root_port, sample
 
 MACHINE = Machine(
@@ -38,13 +40,16 @@ def story(vm: Vm) -> None:
     said = new.said(f"{live.bdf}: incoming: {STUB}")
     check.equal("how often the log says why", len(said), 1)
 
-    vm.step("it is had by hand: through bind, and by naming the driver")
+    vm.step("a plain bind is not enough")
+    with check.refused(ENODEV):
+        new.write(f"/sys/bus/pci/drivers/{STUB}/bind", live.bdf)
+    check.equal("driver", live.driver, None)
+
+    vm.step("with driver_override, both bind and drivers_probe do")
+    live.set_attribute("driver_override", STUB)
     new.write(f"/sys/bus/pci/drivers/{STUB}/bind", live.bdf)
     check.equal("driver", live.driver, STUB)
     live.unbind()
-    new.write("/sys/bus/pci/drivers_probe", live.bdf)
-    check.equal("driver", live.driver, None)
-    live.set_attribute("driver_override", STUB)
     new.write("/sys/bus/pci/drivers_probe", live.bdf)
     check.equal("driver", live.driver, STUB)
     live.unbind()

@@ -21,7 +21,7 @@ def story(vm: Vm) -> None:
     mark = vm.trace.mark()
     vm.plug(device("pcie-pci-bridge", "plugged", "rp0"))
     bdf = f"0000:{old.pci('rp0').bus_numbers.secondary:02x}:00.0"
-    refusal = f"{bdf}: left alone"
+    refusal = f"{bdf}: not scanned"
     vm.wait_for("the bridge is left alone", lambda: bool(old.said(refusal, 3)))
     check.true("the bridge is there", old.pci(bdf).present)
     old.rescan()

@@ -42,7 +42,7 @@ def story(vm: Vm) -> None:
     sample.preserve(session, below, 2)
     with check.refused(EINVAL):
         sample.preserve(session, left, 3)
-    refusal = f"{left.bdf}: cannot be preserved: its IOMMU group holds other functions"
+    refusal = f"{left.bdf}: cannot be preserved: its IOMMU group has other devices"
     check.equal("lines that say why", len(old.said(refusal, ERROR)), 1)
     check.true("it is not outgoing", left.bdf not in old.outgoing())
 

@@ -12,7 +12,7 @@ MACHINE = Machine(devices=[root_port("rp0", "4"), endpoint("ep0", "rp0")])
 
 TOKEN = 1
 ALARM = "pci_liveupdate: the next kernel will refuse the handover: "
-REFUSAL = "pci_liveupdate: refused: "
+REFUSAL = "pci_liveupdate: handover refused: "
 # Of the array: the number of entries that are used.
 NR_DEVICES = 4
 FAULT = f"at offset {NR_DEVICES}: expected nr_devices = 2, .*, found 3"

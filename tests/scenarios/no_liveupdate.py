@@ -16,7 +16,7 @@ MACHINE = Machine(devices=[root_port("rp0", "4"), endpoint("ep0", "rp0")])
 TOKEN = 1
 WARNING = 4
 PANIC = "PCI Live Update"
-DIAGNOSIS = "refused: expected no handed over devices with liveupdate=off, found some"
+DIAGNOSIS = "handover refused: expected none with liveupdate=off, found devices"
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Put the live update core into a kernel tree: new files, then the hook series.
+"""Put the live update core into a kernel tree: patches, and new files with them.
 
-A git tree gets a branch with one commit for the new files and one per hook. A
-plain tree gets the same contents; what they replaced is kept in a state folder,
-so that the next run starts from the original and writes only what differs.
+patches/7.3/files says which new files arrive with which patch. A git tree gets a
+branch with a commit for each patch and its files. A plain tree gets the same
+contents; what they replaced is kept in a state folder, so that the next run
+starts from the original and writes only what differs.
 """
 
 import argparse
+import fnmatch
 import hashlib
 import json
 import os
@@ -17,13 +19,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 PATCHES = TOP / "patches" / "7.3"
+MANIFEST = PATCHES / "files"
 BRANCH = "pci-liveupdate"
 STATE = ".pci-liveupdate"
-SUBJECT = "PCI: liveupdate: Add the PCI live update core"
 
 # Where the pieces of this project live in a kernel tree.
 HOME = "drivers/pci/liveupdate"
@@ -65,20 +68,60 @@ def overlay() -> Contents:
     }
 
 
-def patches() -> list[Path]:
-    return sorted(PATCHES.glob("*.patch"))
+@dataclass(frozen=True)
+class Patch:
+    """A patch to existing files, and the new files that arrive with it."""
+
+    path: Path
+    new: Contents
+
+    def touched(self) -> set[str]:
+        text = self.path.read_text()
+        return set(re.findall(r"^(?:--- a|\+\+\+ b)/(\S+)", text, re.MULTILINE))
 
 
-def touched_by(patch: Path) -> set[str]:
-    return set(re.findall(r"^(?:--- a|\+\+\+ b)/(\S+)", patch.read_text(), re.MULTILINE))
+def claims() -> list[tuple[str, str]]:
+    """The manifest: the number of a patch, and a pattern of paths in the kernel tree."""
+    lines = (line.split("#")[0].split() for line in MANIFEST.read_text().splitlines())
+    return [(words[0], pattern) for words in lines if words for pattern in words[1:]]
 
 
-def fingerprint() -> str:
+def claimed(new: Contents) -> dict[str, Contents]:
+    """The new files by the number of their patch. Each file has exactly one."""
+    left = claims()
+    for _, pattern in left:
+        if not fnmatch.filter(new, pattern):
+            raise Refused(f"{MANIFEST}: there is no {pattern}")
+    by_number: dict[str, Contents] = {}
+    for path, contents in new.items():
+        numbers = [number for number, pattern in left if fnmatch.fnmatchcase(path, pattern)]
+        if len(numbers) != 1:
+            raise Refused(f"{MANIFEST}: {path} is claimed by {numbers or 'no patch'}")
+        by_number.setdefault(numbers[0], {})[path] = contents
+    return by_number
+
+
+def series() -> list[Patch]:
+    new = overlay()
+    by_number = claimed(new)
+    paths = {path.name.split("-")[0]: path for path in sorted(PATCHES.glob("*.patch"))}
+    if len(paths) != len(list(PATCHES.glob("*.patch"))):
+        raise Refused(f"{PATCHES}: two patches have the same number")
+    for number in by_number.keys() - paths.keys():
+        raise Refused(f"{MANIFEST}: there is no patch {number}")
+    patches = [Patch(path, by_number.get(number, {})) for number, path in paths.items()]
+    for patch in patches:
+        for path in sorted(patch.touched() & new.keys()):
+            raise Refused(f"{patch.path.name} changes {path}, which is a new file")
+    return patches
+
+
+def fingerprint(patches: list[Patch]) -> str:
     digest = hashlib.sha256()
-    for path, contents in sorted(overlay().items()):
-        digest.update(f"{path} {len(contents)}\n".encode() + contents)
-    for patch in patches():
-        digest.update(patch.read_bytes())
+    for patch in patches:
+        digest.update(patch.path.read_bytes())
+        for path, contents in sorted(patch.new.items()):
+            digest.update(f"{path} {len(contents)}\n".encode() + contents)
     return digest.hexdigest()
 
 
@@ -119,7 +162,7 @@ class PlainTree:
 
     def __init__(self, root: Path, how_many: int | None = None) -> None:
         self.root = root
-        self.patches = patches()[:how_many]
+        self.patches = series()[:how_many]
         self.originals = root / STATE / "originals"
         self.record = root / STATE / "written.json"
         self.written: dict[str, list[str | None]] = {}
@@ -134,25 +177,22 @@ class PlainTree:
             if digest_of(self.root / path) not in digests:
                 raise Refused(f"{self.root / path} was changed after the integration")
 
+    def new(self) -> Contents:
+        return {path: contents for patch in self.patches for path, contents in patch.new.items()}
+
+    def touched(self) -> set[str]:
+        return set().union(*(patch.touched() for patch in self.patches))
+
     def wanted(self) -> Contents:
         """New and patched files, computed aside so that a failure writes nothing."""
-        new = overlay()
+        new = self.new()
         for path, contents in new.items():
             there = self.original(path)
             if there.is_file() and there.read_bytes() != contents:
                 raise Refused(f"{there} exists already and is another file")
-        touched = set().union(*map(touched_by, self.patches))
-        with tempfile.TemporaryDirectory() as name:
-            aside = Path(name)
-            for path in touched:
-                if path in new:
-                    replace(aside / path, new[path])
-                elif self.original(path).is_file():
-                    replace(aside / path, self.original(path).read_bytes())
-            for patch in self.patches:
-                apply(patch, aside)
-            patched = {p: (aside / p).read_bytes() for p in touched if (aside / p).is_file()}
-        return new | patched
+        originals = {path: self.original(path).read_bytes() for path in self.touched()
+                     if self.original(path).is_file()}
+        return new | patched(originals, self.patches)
 
     def write_record(self, written: dict[str, list[str | None]]) -> None:
         replace(self.record, json.dumps(written, indent=1, sort_keys=True).encode())
@@ -161,11 +201,24 @@ class PlainTree:
         self.refuse_if_dirty()
         return self.update(self.wanted())
 
+    def reverse(self) -> bool:
+        """Reverse-apply the series, and leave nothing of it if that gives the original."""
+        self.refuse_if_dirty()
+        if not self.written:
+            return False
+        if digests_of(self.wanted()) != self.written:
+            raise Refused(f"{self.root} has another series: integrate this one first")
+        now = {path: (self.root / path).read_bytes() for path in self.touched()}
+        for path, contents in patched(now, self.patches[::-1], "--reverse").items():
+            if contents != self.original(path).read_bytes():
+                raise Refused(f"reverse-applying the series does not give the original {path}")
+        self.update({})
+        shutil.rmtree(self.root / STATE)
+        return True
+
     def update(self, wanted: Contents) -> bool:
         """Have exactly these files on top of the originals; true if something changed."""
-        after: dict[str, list[str | None]] = {
-            path: [hashlib.sha256(contents).hexdigest()] for path, contents in wanted.items()
-        }
+        after = digests_of(wanted)
         if after == self.written:
             return False
         for path in wanted.keys() - self.written.keys():
@@ -195,8 +248,23 @@ class PlainTree:
             remove(self.root / path, self.root)
 
 
-def apply(patch: Path, root: Path) -> None:
-    command = ["patch", "-p1", "--fuzz=0", "--forward", "-s", "-d", str(root), "-i", str(patch)]
+def digests_of(wanted: Contents) -> dict[str, list[str | None]]:
+    return {path: [hashlib.sha256(contents).hexdigest()] for path, contents in wanted.items()}
+
+
+def patched(files: Contents, patches: list[Patch], direction: str = "--forward") -> Contents:
+    """What the patches make of these files."""
+    with tempfile.TemporaryDirectory() as name:
+        aside = Path(name)
+        for path, contents in files.items():
+            replace(aside / path, contents)
+        for patch in patches:
+            apply(patch.path, aside, direction)
+        return {path: (aside / path).read_bytes() for path in files}
+
+
+def apply(patch: Path, root: Path, direction: str) -> None:
+    command = ["patch", "-p1", "--fuzz=0", direction, "-s", "-d", str(root), "-i", str(patch)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Refused(f"{patch.name} does not apply: {' '.join(done.stdout.split())}")
@@ -213,6 +281,7 @@ class GitTree:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.patches = series()
 
     def git(self, *args: str, may_fail: bool = False) -> str:
         command = ["git", "-C", str(self.root), *PLAIN_GIT, *args]
@@ -233,7 +302,7 @@ class GitTree:
         base, known_tip, made_from = recorded if len(recorded) == 3 else ("", "", "")
         if tip != known_tip and tip:
             raise Refused(f"branch {BRANCH} has commits of others: rename it or remove it")
-        if on == BRANCH and made_from == fingerprint():
+        if on == BRANCH and made_from == fingerprint(self.patches):
             return False
         try:
             self.make_branch(base if on == BRANCH else head)
@@ -250,19 +319,23 @@ class GitTree:
 
     def make_branch(self, base: str) -> None:
         self.git("checkout", "-q", "--no-track", "-B", BRANCH, base)
-        new = overlay()
-        for path in new:
+        for patch in self.patches:
+            self.git("am", "-q", str(patch.path))
+            if patch.new:
+                self.add(patch.new)
+        tip = self.git("rev-parse", "HEAD")
+        made_from = fingerprint(self.patches)
+        self.git("config", f"branch.{BRANCH}.integrated", f"{base} {tip} {made_from}")
+
+    def add(self, new: Contents) -> None:
+        """To the commit of the patch that they arrive with."""
+        for path, contents in new.items():
             if (self.root / path).exists():
                 raise Refused(f"{self.root / path} exists already")
-        for path, contents in new.items():
             replace(self.root / path, contents)
         # The ignore rules of the kernel are not about these files.
         self.git("add", "-f", "--", *new)
-        self.git("commit", "-q", "--no-verify", "-m", SUBJECT)
-        if patches():
-            self.git("am", "-q", *map(str, patches()))
-        tip = self.git("rev-parse", "HEAD")
-        self.git("config", f"branch.{BRANCH}.integrated", f"{base} {tip} {fingerprint()}")
+        self.git("commit", "-q", "--no-verify", "--amend", "--no-edit")
 
 
 def with_identity() -> dict[str, str]:
@@ -334,11 +407,21 @@ def integrate_copy(source: Path, root: Path) -> bool:
     return tree.integrate()
 
 
+def run(root: Path, how_many: int | None, reverse: bool) -> bool:
+    if not (root / ".git").exists():
+        tree = PlainTree(root, how_many)
+        return tree.reverse() if reverse else tree.integrate()
+    if reverse:
+        raise Refused(f"{root} is under git: remove the branch {BRANCH}")
+    return GitTree(root).integrate()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tree", type=Path, help="the kernel tree to integrate into")
     parser.add_argument("--from", dest="source", type=Path, help="make tree a copy of this")
     parser.add_argument("--patches", type=int, help="only so many of them (plain tree)")
+    parser.add_argument("--reverse", action="store_true", help="take them out (plain tree)")
     args = parser.parse_args()
     root: Path = args.tree.resolve()
     try:
@@ -347,14 +430,12 @@ def main() -> int:
         elif not (root / "Kconfig").is_file():
             raise Refused(f"{root} is not a kernel tree")
         else:
-            under_git = (root / ".git").exists()
-            tree: GitTree | PlainTree
-            tree = GitTree(root) if under_git else PlainTree(root, args.patches)
-            changed = tree.integrate()
+            changed = run(root, args.patches, args.reverse)
     except Refused as refusal:
         print(f"error: integrate: {refusal}", file=sys.stderr)
         return 1
-    print(f"{root}: {'live update core integrated' if changed else 'nothing to do'}")
+    done = "live update core removed" if args.reverse else "live update core integrated"
+    print(f"{root}: {done if changed else 'nothing to do'}")
     return 0
 
 

@@ -3,7 +3,8 @@
 #
 # Build the tree after each patch of the series, with the feature on and off: the
 # folders that the series and its new files reach, in a tree of its own. Then all
-# of it with as little around it as it can do with, modules and a driver in C.
+# of it with as little around it as it can do with, modules and a driver in C. A
+# git tree gets the same files, and taking the series out leaves the original.
 
 export PCI_LIVEUPDATE_WORK=patches
 # shellcheck source=lib.sh
@@ -12,19 +13,52 @@ export PCI_LIVEUPDATE_WORK=patches
 # Building any folder builds the Rust crates of the kernel first.
 targets=(drivers/pci/ kernel/liveupdate/ samples/rust/)
 driver=$top/tests/driver
+series=("$top"/patches/7.3/*.patch)
+hooks=("$top"/patches/7.3/03*.patch)
+most_hooks=150
 
-# Up to the patch that offers the feature, it is off in drivers/pci whatever is asked for.
-can_differ() {
-	grep -q 'liveupdate/Kconfig' "$tree/drivers/pci/Kconfig" ||
-		[[ ! -f $1 ]] || grep '^+++ b/' "$1" | grep -qv '^+++ b/drivers/pci/'
+# changed_lines PATCH...: in files that exist already, which is all that a patch has.
+changed_lines() {
+	grep -hE '^[+-]' "$@" | grep -cvE '^(---|\+\+\+)( |$)'
 }
 
-series=('the new files' "$top"/patches/7.3/*.patch)
+check_size() {
+	local lines
+	lines=$(changed_lines "${hooks[@]}")
+	((lines < most_hooks)) || die "the hooks change $lines lines, $most_hooks are too many"
+	echo "ok the hooks change $lines lines, the series $(changed_lines "${series[@]}")"
+}
+
+# As `make integrate` does it to a tree under git: of the files that the series
+# changes, the pristine ones are enough.
+check_git() {
+	local path written=$tree/.pci-liveupdate/written.json
+	local repo=$work/git
+	local git=(git -C "$repo" -c user.name=test -c user.email=test@localhost)
+	rm -rf "$repo"
+	mkdir -p "$repo"
+	(cd "$pristine" && jq -r 'keys[]' "$written" | cat - <(echo Kconfig) |
+		while read -r path; do [[ ! -f $path ]] || cp --parents "$path" "$repo"; done)
+	"${git[@]}" init -q
+	"${git[@]}" add -A
+	"${git[@]}" commit -q -m pristine
+	"$top/scripts/integrate.py" "$repo"
+	jq -r 'keys[]' "$written" | while read -r path; do cmp "$tree/$path" "$repo/$path"; done
+	[[ $("${git[@]}" rev-list --count HEAD) -eq $((${#series[@]} + 1)) ]]
+	[[ -z $("${git[@]}" status --porcelain) ]]
+	rm -rf "$repo"
+}
+
+check_reverse() {
+	"$top/scripts/integrate.py" --reverse "$tree"
+	diff -r --no-dereference "$pristine" "$tree"
+}
+
+check_size
 for n in "${!series[@]}"; do
 	name=${series[n]##*/}
 	for config in base off; do
-		[[ $config == base ]] || can_differ "${series[n]}" || continue
-		PCI_LIVEUPDATE_PATCHES=$n "$top/scripts/kernel.sh" "$config" "${targets[@]}" ||
+		PCI_LIVEUPDATE_PATCHES=$((n + 1)) "$top/scripts/kernel.sh" "$config" "${targets[@]}" ||
 			die "$name: does not build with $config.config"
 	done
 	echo "ok $name"
@@ -36,3 +70,7 @@ lock "$kernel_lock"
 step 'driver minimal' kmake minimal M="$driver" MO="$build/driver-minimal" modules
 step 'driver off' kmake off M="$driver" MO="$build/driver-off" c_driver.o
 echo 'ok the whole with minimal.config, and a driver in C'
+step 'git tree' check_git
+echo 'ok a git tree gets the same files, a commit for each patch'
+step 'reverse' check_reverse
+echo 'ok taking the series out leaves the original tree'

@@ -2,14 +2,13 @@
 /*
  * All that a driver in C does with PCI Live Update, as a module. It shows that
  * header, stubs and exports are complete: it is compiled and linked, with the
- * feature on and off, but never run.
+ * feature on and off, but never run. Like drivers in the tree, it includes no
+ * header but linux/pci.h for this.
  */
 
 #include <linux/fs.h>
-#include <linux/liveupdate.h>
 #include <linux/module.h>
 #include <linux/pci.h>
-#include <linux/pci_liveupdate.h>
 
 static const struct file_operations c_driver_fops;
 

@@ -46,13 +46,21 @@ install_packages() {
 	step packages "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "${command[@]}"
 }
 
-# An apt that shares next to nothing with the machine's: own sources, own lists,
-# own downloads. It fetches as the user who calls it.
+# What the machine's own sources name, in whatever form they are: mirrors of Debian,
+# and perhaps other archives.
+mirrors() {
+	# shellcheck disable=SC2016 # These are for apt to expand.
+	apt-get indextargets --no-release-info --format '$(COMPONENT) $(REPO_URI)' \
+		'Identifier: Packages' | sed -n 's/^main //p' | awk '!seen[$0]++'
+}
+
+# private_apt_conf MIRROR: an apt that shares next to nothing with the machine's: own
+# sources, own lists, own downloads. It fetches as the user who calls it.
 private_apt_conf() {
 	local apt=$cache/apt
 	mkdir -p "$apt/lists/partial" "$apt/archives/partial"
 	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
-		"http://deb.debian.org/debian trixie-backports main" >"$apt/sources.list"
+		"$1 trixie-backports main" >"$apt/sources.list"
 	# Of the machine's configuration only the way out (proxies), no hooks.
 	apt-config dump | sed -n '/^Acquire::https\?::/p' >"$apt/apt.conf"
 	cat >>"$apt/apt.conf" <<-CONF
@@ -68,13 +76,24 @@ private_apt_conf() {
 	CONF
 }
 
+# find_source: the first mirror that has the suite, signed by Debian, is the one.
+find_source() {
+	local mirror all
+	mapfile -t all < <(mirrors)
+	for mirror in "${all[@]}"; do
+		private_apt_conf "$mirror"
+		if APT_CONFIG=$cache/apt/apt.conf apt-get update --error-on=any; then
+			return
+		fi
+	done
+	die "no mirror in the sources of apt has trixie-backports: ${all[*]:-there is none}"
+}
+
 download_source() {
-	private_apt_conf
-	export APT_CONFIG=$cache/apt/apt.conf
+	find_source
 	cd "$tmp"
-	apt-get update
 	# apt checks the signature and the hash before it reports success.
-	apt-get download "$source_package"
+	APT_CONFIG=$cache/apt/apt.conf apt-get download "$source_package"
 	mv -- "$source_package"_*.deb "$cache/"
 }
 

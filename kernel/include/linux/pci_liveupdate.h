@@ -15,21 +15,20 @@ struct pci_dev;
 
 #ifdef CONFIG_PCI_LIVEUPDATE
 /**
- * struct pci_liveupdate - What Live Update keeps on a function
- * @outgoing:	The entry of the function in what the next kernel gets, counted
- *		from 1; 0 if it has none.
- * @incoming:	The same in what the previous kernel handed over.
- * @buses:	The bus numbers of an incoming bridge, as found in its registers
- *		when it was enumerated.
+ * struct pci_liveupdate - Live Update state of a PCI function
+ * @outgoing:	Index of the entry of the function in the outgoing array, plus
+ *		one; 0 if it has none.
+ * @incoming:	The same for the array of the previous kernel.
+ * @buses:	Bus numbers of an incoming bridge, as read when it was found.
  * @acs_ctrl:	ACS Control as the previous kernel had it, if @acs_kept.
- * @acs_kept:	@acs_ctrl is not to be changed.
- * @frozen:	What the next kernel gets about the function is settled.
- * @removed:	The function is being removed from the system.
- * @pinned:	The bridge keeps its bus numbers in the scan that is running.
- * @refused:	The bridge was left alone for its bus numbers.
- * @match_logged: The log says that a driver was kept from the function.
+ * @acs_kept:	ACS Control is kept at @acs_ctrl.
+ * @frozen:	The entry in the outgoing array does not change any more.
+ * @removed:	The function is being removed.
+ * @pinned:	The bridge keeps its bus numbers in the running scan.
+ * @refused:	The bridge was left alone because of its bus numbers.
+ * @match_logged: It was logged that a driver did not match because of this.
  *
- * All of it belongs to drivers/pci/liveupdate/.
+ * Private to drivers/pci/liveupdate/.
  */
 struct pci_liveupdate {
 	u32 outgoing;
@@ -45,84 +44,83 @@ struct pci_liveupdate {
 };
 
 /**
- * pci_liveupdate_register_flb() - Hand PCI devices over with the files of a
- *				   handler
+ * pci_liveupdate_register_flb() - Register the state of the PCI core with a
+ *				   file handler
  * @fh: A file handler that is registered with the Live Update Orchestrator.
  *
- * Call it once, after the handler was registered and before any of its files
- * can be preserved. From then on the array of preserved devices lives as long
- * as any preserved file of any such handler.
+ * To be called once per handler, before any of its files can be preserved.
+ * The array of preserved devices exists as long as a file of any such handler
+ * is preserved.
  *
- * Context: May sleep.
- * Return: 0, -EEXIST if this was done for @fh before, -EOPNOTSUPP if Live
- * Update is off, -ENOSPC or -ENOMEM.
+ * Context: Process context. May sleep.
+ * Return: 0 on success, -EEXIST if @fh was registered before, -EOPNOTSUPP if
+ * Live Update is disabled, -ENOSPC or -ENOMEM.
  */
 int pci_liveupdate_register_flb(struct liveupdate_file_handler *fh);
 
 /**
  * pci_liveupdate_unregister_flb() - Undo pci_liveupdate_register_flb()
- * @fh: The file handler that it was called for.
+ * @fh: The file handler that it was called for. No file of @fh may be
+ *	preserved.
  *
- * Context: May sleep. No file of @fh may be preserved.
+ * Context: Process context. May sleep.
  */
 void pci_liveupdate_unregister_flb(struct liveupdate_file_handler *fh);
 
 /**
- * pci_liveupdate_preserve() - Keep a device running over the next kexec
+ * pci_liveupdate_preserve() - Preserve a device over the next kexec
  * @dev: The device.
  *
- * Tells the next kernel of @dev and of every bridge above it: of all of them,
- * or of none. Each successful call needs one pci_liveupdate_unpreserve(),
- * unless the kexec comes first.
+ * Adds @dev and every bridge above it to the outgoing array, or none of them
+ * on failure. Each successful call is undone by pci_liveupdate_unpreserve(),
+ * unless kexec comes first.
  *
- * Context: A driver's preserve() callback of a file handler for which
- * pci_liveupdate_register_flb() was called. May sleep; never waits for
+ * Context: The preserve() callback of a file handler that was passed to
+ * pci_liveupdate_register_flb(). May sleep. Does not wait for
  * pci_lock_rescan_remove().
  * Return:
- * * 0 - The next kernel will know @dev.
- * * -EINVAL - @dev cannot be preserved as it is; the log says why.
- * * -EOPNOTSUPP - Live Update is off.
+ * * 0 - The next kernel is told of @dev.
+ * * -EINVAL - @dev cannot be preserved; the log has the reason.
+ * * -EOPNOTSUPP - Live Update is disabled.
  * * -ENOENT - No file is being preserved.
  * * -EBUSY - @dev is preserved already.
- * * -EAGAIN - A scan for devices is running; the file can be preserved when it
- *   has ended. The driver passes this on.
+ * * -EAGAIN - A scan for devices is running. The driver returns this to user
+ *   space, which tries again.
  * * -ENODEV - @dev was removed.
- * * -EOVERFLOW - A bridge above @dev has 65,535 preserved devices below it.
+ * * -EOVERFLOW - 65,535 preserved devices are below a bridge above @dev.
  * * -ENOSPC - The array is full.
- * * -ENOMEM - There is no memory for the book-keeping.
  */
 int pci_liveupdate_preserve(struct pci_dev *dev);
 
 /**
- * pci_liveupdate_unpreserve() - Undo one pci_liveupdate_preserve()
+ * pci_liveupdate_unpreserve() - Undo pci_liveupdate_preserve()
  * @dev: The device.
  *
- * Warns, and changes nothing, if @dev is not preserved or if it is too late to
- * change anything.
+ * Warns and does nothing if @dev is not preserved, or if its state is frozen.
  *
- * Context: A driver's unpreserve() callback, or the error path of its
- * preserve(). May sleep.
+ * Context: The unpreserve() callback of a file handler, or the error path of
+ * its preserve(). May sleep.
  */
 void pci_liveupdate_unpreserve(struct pci_dev *dev);
 
 /**
- * pci_liveupdate_finish() - Say that an incoming device is like any other now
+ * pci_liveupdate_finish() - Finish the live update of an incoming device
  * @dev: The device.
  *
- * From here on nothing about @dev is kept on behalf of the previous kernel,
- * nor about a bridge above it that has no other incoming device below.
- * Warns, and changes nothing, if @dev is not incoming.
+ * The device is handled like any other from now on, and so is each bridge
+ * above it that has no other incoming device below. Warns and does nothing if
+ * @dev is not incoming.
  *
- * Context: A driver's finish() callback. May sleep.
+ * Context: The finish() callback of a file handler. May sleep.
  */
 void pci_liveupdate_finish(struct pci_dev *dev);
 
 /**
- * pci_liveupdate_is_incoming() - Tell whether a device runs since the previous
- *				  kernel
+ * pci_liveupdate_is_incoming() - Tell whether a device was preserved by the
+ *				  previous kernel
  * @dev: The device.
  *
- * Context: Any.
+ * Context: Any context.
  * Return: true from the enumeration of a device that the previous kernel
  * preserved until pci_liveupdate_finish().
  */

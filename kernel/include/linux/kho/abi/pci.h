@@ -9,26 +9,25 @@
 /**
  * DOC: PCI Live Update ABI
  *
- * A kernel that is replaced while PCI devices keep running tells its successor
- * which functions are still live. It does so in one physically contiguous
- * block that KHO preserves. The physical address of the block is the data of
- * the LUO file-lifecycle-bound object (FLB) named %PCI_LUO_FLB_COMPATIBLE.
+ * When a kernel is replaced while PCI devices keep running, it tells the next
+ * kernel which functions are live, in one physically contiguous block that KHO
+ * preserves. The physical address of the block is the data of the LUO
+ * file-lifecycle-bound object (FLB) named %PCI_LUO_FLB_COMPATIBLE.
  *
  * The block is a struct pci_ser: a header, and an array of one struct
  * pci_dev_ser per function. Everything is in native byte order.
  *
- * The kernel that writes the block keeps it true at any time: @nr_devices is
- * the number of entries whose @refcount is not 0, and no two of these entries
- * name the same function. A free entry may lie anywhere in the array, and what
- * else it holds has no meaning. The kernel that reads the block must not trust
- * any of this: a block that breaks one of these rules, or an array that does
- * not fit into the preserved memory, is a bug of the previous kernel.
+ * The block is consistent at all times: @nr_devices is the number of entries
+ * whose @refcount is not 0, and no two of these entries have the same function.
+ * An entry whose @refcount is 0 is free. It may be anywhere in the array, and
+ * its other fields are undefined. The kernel that reads the block must check
+ * all of this, and that the array fits into the preserved memory.
  *
- * This interface is a contract between kernels that were built at different
- * times and, perhaps, in different languages. The layout below never changes.
- * Data that it has no place for travels in an FLB of its own, and a layout that
- * must replace this one gets another %PCI_LUO_FLB_COMPATIBLE, so that a kernel
- * which does not know it cannot mistake it for this one.
+ * This interface is a contract between kernels that are built at different
+ * times. The layout below never changes. Data that is not part of it goes into
+ * another FLB, and a layout that replaces this one has to change
+ * %PCI_LUO_FLB_COMPATIBLE, so that a kernel which does not know the new layout
+ * does not find it.
  */
 
 /**
@@ -41,8 +40,8 @@
  * @domain:	The PCI segment of the function.
  * @bdf:	Its bus number in the upper byte, its device and function number in
  *		the lower one.
- * @refcount:	The number of preserved devices at or below the function. The
- *		entry is free if it is 0.
+ * @refcount:	The number of preserved devices at or below the function; 0 if
+ *		the entry is free.
  *
  * There is an entry for each preserved device and for each bridge above one.
  */
@@ -64,7 +63,7 @@ struct pci_ser {
 	struct pci_dev_ser devices[];
 } __packed;
 
-/* The same once more in numbers, for whoever changes a type above. */
+/* A change of any of these breaks the ABI. */
 static_assert(offsetof(struct pci_dev_ser, domain) == 0);
 static_assert(offsetof(struct pci_dev_ser, bdf) == 4);
 static_assert(offsetof(struct pci_dev_ser, refcount) == 6);

@@ -12,6 +12,7 @@ use crate::{
     },
 };
 use core::{
+    cell::UnsafeCell,
     mem::{
         offset_of,
         size_of, //
@@ -25,41 +26,59 @@ use kernel::{
     bindings,
     pci,
     prelude::*,
-    sync::{
-        aref::ARef,
-        atomic::{
-            Atomic,
-            Relaxed, //
-        }, //
-    }, //
+    sync::aref::ARef, //
 };
 
 const ACS_QUIRK: u32 = bindings::pci_dev_flags_PCI_DEV_FLAGS_ACS_ENABLED_QUIRK;
+
+/// A field that is read without a lock, as with `READ_ONCE()` and `WRITE_ONCE()` in C.
+///
+/// # Invariants
+///
+/// `T` is one of the types that a processor reads and writes at once.
+#[repr(transparent)]
+pub(crate) struct Once<T>(UnsafeCell<T>);
+
+impl<T: Copy> Once<T> {
+    #[inline(always)]
+    pub(crate) fn read(&self) -> T {
+        // SAFETY: The cell is valid and aligned. By the type invariant, a read that races with a
+        // write returns the old value or the new one. This corresponds to `READ_ONCE()`.
+        unsafe { self.0.get().read_volatile() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn write(&self, value: T) {
+        // SAFETY: As above. This corresponds to `WRITE_ONCE()`.
+        unsafe { self.0.get().write_volatile(value) }
+    }
+}
 
 /// What the core keeps on a device: `struct pci_liveupdate`.
 ///
 /// Hooks look at it without a lock. Each field has one writer at a time: the slots change below
 /// the lock of the core, the rest where the device is set up, scanned, matched or shut down.
+// INVARIANT: of `Once`, the fields have up to 32 bits.
 #[repr(C)]
 pub(crate) struct State {
-    outgoing: Atomic<u32>,
-    incoming: Atomic<u32>,
+    outgoing: Once<u32>,
+    incoming: Once<u32>,
     /// The bus numbers of an incoming bridge, as found when it was enumerated.
-    pub(crate) buses: Atomic<u32>,
+    pub(crate) buses: Once<u32>,
     /// ACS Control as the previous kernel had it.
-    pub(crate) acs_ctrl: Atomic<i16>,
+    pub(crate) acs_ctrl: Once<u16>,
     /// Whether `acs_ctrl` is not to be changed.
-    pub(crate) acs_kept: Atomic<bool>,
+    pub(crate) acs_kept: Once<bool>,
     /// What the next kernel gets about it is settled.
-    pub(crate) frozen: Atomic<bool>,
+    pub(crate) frozen: Once<bool>,
     /// It is being removed from the system.
-    pub(crate) removed: Atomic<bool>,
+    pub(crate) removed: Once<bool>,
     /// It keeps its bus numbers in the scan that is running.
-    pub(crate) pinned: Atomic<bool>,
+    pub(crate) pinned: Once<bool>,
     /// It was left alone for its bus numbers.
-    pub(crate) refused: Atomic<bool>,
+    pub(crate) refused: Once<bool>,
     /// The log says that a driver was kept from it.
-    pub(crate) match_logged: Atomic<bool>,
+    pub(crate) match_logged: Once<bool>,
 }
 
 /// Checks that both languages mean the same bytes.
@@ -133,16 +152,16 @@ impl DeviceExt for pci::Device {
         ptr::from_ref(self).cast_mut().cast()
     }
 
-    #[inline]
+    #[inline(always)]
     fn state(&self) -> &State {
         // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device, which lives
-        // as long as the borrow. The layout is the same, see above; atomics may be shared, and
-        // nobody but the core uses this part of the device.
+        // as long as the borrow. The layout is the same, see above, and nobody but the core uses
+        // this part of the device.
         unsafe { &*(&raw const (*self.raw()).liveupdate).cast() }
     }
 
     fn is_frozen(&self) -> bool {
-        self.state().frozen.load(Relaxed) || is_jumping()
+        self.state().frozen.read() || is_jumping()
     }
 
     fn is_overridden(&self) -> bool {
@@ -269,6 +288,11 @@ impl Function for &pci::Device {
     }
 
     #[inline]
+    fn same(self, other: Self) -> bool {
+        ptr::eq(self, other)
+    }
+
+    #[inline]
     fn upstream(self) -> Option<Self> {
         // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device, and a device
         // has a bus for as long as it lives. No bridge leads to a root bus.
@@ -282,22 +306,22 @@ impl Function for &pci::Device {
 
     #[inline]
     fn outgoing(self) -> Option<Slot> {
-        Slot::from_raw(self.state().outgoing.load(Relaxed))
+        Slot::from_raw(self.state().outgoing.read())
     }
 
     #[inline]
     fn set_outgoing(self, slot: Option<Slot>) {
-        self.state().outgoing.store(Slot::into_raw(slot), Relaxed);
+        self.state().outgoing.write(Slot::into_raw(slot));
     }
 
     #[inline]
     fn incoming(self) -> Option<Slot> {
-        Slot::from_raw(self.state().incoming.load(Relaxed))
+        Slot::from_raw(self.state().incoming.read())
     }
 
     #[inline]
     fn set_incoming(self, slot: Option<Slot>) {
-        self.state().incoming.store(Slot::into_raw(slot), Relaxed);
+        self.state().incoming.write(Slot::into_raw(slot));
     }
 }
 

@@ -16,8 +16,7 @@ use crate::{
 };
 use kernel::{
     pci,
-    prelude::*,
-    sync::atomic::Relaxed, //
+    prelude::*, //
 };
 
 impl Core {
@@ -34,7 +33,7 @@ impl Core {
     /// Forgets a device that is being destroyed. An incoming entry waits for it to come back.
     pub(crate) fn cleanup_device(&self, dev: &pci::Device) {
         // Whoever preserves the device right now looks at this below the lock.
-        dev.state().removed.store(true, Relaxed);
+        dev.state().removed.write(true);
         self.cleanup_outgoing(dev);
         if let Some(incoming) = self.directions.lock().incoming.as_mut() {
             incoming.depart(dev);

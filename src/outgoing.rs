@@ -72,7 +72,7 @@ impl Core {
     pub(crate) fn freeze_device(&self, dev: &pci::Device) {
         let directions = self.directions.lock();
 
-        dev.state().frozen.store(true, Relaxed);
+        dev.state().frozen.write(true);
         if !is_jumping() || self.inspected.xchg(true, Relaxed) {
             return;
         }
@@ -91,7 +91,7 @@ impl Core {
         };
         let _still = still.ok_or(NoPreserve::Scan)?;
         // Whoever removes or freezes the device does so before it asks for this lock.
-        if dev.state().removed.load(Relaxed) {
+        if dev.state().removed.read() {
             return Err(NoPreserve::Removed);
         }
         if dev.is_frozen() {

@@ -11,8 +11,7 @@ use crate::{
 };
 use kernel::{
     pci,
-    prelude::*,
-    sync::atomic::Relaxed, //
+    prelude::*, //
 };
 
 impl Core {
@@ -23,8 +22,8 @@ impl Core {
         }
         if let Some(ctrl) = dev.acs_ctrl().and_then(|offset| dev.read16(offset)) {
             let state = dev.state();
-            state.acs_ctrl.store(ctrl.cast_signed(), Relaxed);
-            state.acs_kept.store(true, Relaxed);
+            state.acs_ctrl.write(ctrl);
+            state.acs_kept.write(true);
             dev_info!(
                 dev,
                 "ACS Control kept at {ctrl:#06x}, command line is ignored\n"
@@ -35,11 +34,11 @@ impl Core {
     /// Whether ACS Control of `dev` is not to be chosen. Sets what a reset has cleared.
     pub(crate) fn keep_acs(&self, dev: &pci::Device) -> bool {
         let state = dev.state();
-        if !state.acs_kept.load(Relaxed) {
+        if !state.acs_kept.read() {
             return false;
         }
 
-        let kept = state.acs_ctrl.load(Relaxed).cast_unsigned();
+        let kept = state.acs_ctrl.read();
         if let Some(offset) = dev.acs_ctrl() {
             if dev.read16(offset) != Some(kept) {
                 dev.write16(offset, kept);

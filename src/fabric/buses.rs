@@ -34,8 +34,7 @@ use crate::{
 use kernel::{
     bindings,
     pci,
-    prelude::*,
-    sync::atomic::Relaxed, //
+    prelude::*, //
 };
 
 /// The registers of a bridge as a scan found them.
@@ -74,9 +73,9 @@ impl Core {
 
         if first_pass {
             let pinned = self.is_pinned(&self.directions.lock());
-            state.pinned.store(pinned, Relaxed);
+            state.pinned.write(pinned);
         }
-        match state.pinned.load(Relaxed) {
+        match state.pinned.read() {
             true => self.judge(bridge, numbers, first_pass, &scan),
             false if first_pass && starts_over(bridge, &scan) => Scanned::LeftAlone,
             false => Scanned::AsUsual,
@@ -100,7 +99,7 @@ impl Core {
             return;
         }
         if let Some(buses) = dev.read32(bindings::PCI_PRIMARY_BUS) {
-            dev.state().buses.store(buses, Relaxed);
+            dev.state().buses.write(buses);
         }
     }
 
@@ -117,7 +116,7 @@ impl Core {
     ) -> Scanned {
         let state = bridge.state();
         let Err(unusable) = self.usable(bridge, numbers, scan) else {
-            state.refused.store(false, Relaxed);
+            state.refused.write(false);
             return Scanned::Pinned;
         };
 
@@ -126,7 +125,7 @@ impl Core {
                 bridge,
                 "not scanned: no bus may be renumbered during a Live Update, and {unusable}\n"
             );
-            state.refused.store(true, Relaxed);
+            state.refused.write(true);
         }
         Scanned::LeftAlone
     }
@@ -161,7 +160,7 @@ impl Core {
 
 /// The numbers of an incoming bridge. Of other bridges, only those of known buses count.
 fn noted(bridge: &pci::Device) -> Range {
-    let [_, first, last, _] = bridge.state().buses.load(Relaxed).to_le_bytes();
+    let [_, first, last, _] = bridge.state().buses.read().to_le_bytes();
 
     Range { first, last }
 }
@@ -171,9 +170,10 @@ fn noted(bridge: &pci::Device) -> Range {
 /// They may be those of another bridge, where a scan would not notice. With none, it gets new ones
 /// in the second pass.
 fn starts_over(bridge: &pci::Device, scan: &Scan) -> bool {
-    let refused = bridge.state().refused.xchg(false, Relaxed);
-    let starts_over = refused && Bus::below(bridge, scan).is_none();
+    let refused = &bridge.state().refused;
+    let starts_over = refused.read() && Bus::below(bridge, scan).is_none();
 
+    refused.write(false);
     if starts_over {
         // The last byte is the latency timer.
         if let Some(buses) = bridge.read32(bindings::PCI_PRIMARY_BUS) {

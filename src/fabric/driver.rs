@@ -18,8 +18,7 @@ use crate::{
 };
 use kernel::{
     pci,
-    prelude::*,
-    sync::atomic::Relaxed, //
+    prelude::*, //
 };
 
 impl Core {
@@ -30,11 +29,12 @@ impl Core {
             bridge: dev.is_bridge(),
             overridden: dev.is_overridden(),
             liveupdate,
-            cut_off: dev.state().refused.load(Relaxed) && self.handover() == Handover::Contained,
+            cut_off: dev.state().refused.read() && self.handover() == Handover::Contained,
         };
 
         let allowed = found.is_allowed();
-        if !allowed && !dev.state().match_logged.xchg(true, Relaxed) {
+        if !allowed && !dev.state().match_logged.read() {
+            dev.state().match_logged.write(true);
             let why = if found.cut_off {
                 "left alone"
             } else {

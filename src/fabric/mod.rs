@@ -3,10 +3,10 @@
 //! What live devices depend on, and how it is kept as it is.
 //!
 //! ```text
-//!   buses     bus numbers: the requester IDs of devices       pci_scan_bridge_extend()
-//!   acs, ari  the routing of their transactions               pci_enable_acs(), pci_configure_ari()
-//!   master    Bus Master, theirs and that of bridges          pci_clear_master(), ...
-//!   driver    which drivers may bind to them                  pci_bus_match()
+//!   buses     bus numbers: the requester IDs of devices     pci_scan_bridge_extend()
+//!   acs, ari  the routing of their transactions             pci_enable_acs(), pci_configure_ari()
+//!   master    Bus Master, theirs and that of bridges        pci_clear_master(), ...
+//!   driver    which drivers may bind to them                pci_bus_match()
 //! ```
 
 mod acs;

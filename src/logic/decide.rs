@@ -55,17 +55,12 @@ impl fmt::Display for Ineligible {
 /// Tells whether a device is eligible, as far as that depends on the device alone.
 #[inline]
 pub fn eligible(facts: &Facts) -> Result<(), Ineligible> {
-    let reasons = [
-        (facts.virtfn, Ineligible::Virtfn),
-        (facts.vfs_enabled, Ineligible::VfsEnabled),
-        (facts.proxied, Ineligible::Proxied),
-        (facts.acs_quirk, Ineligible::AcsQuirk),
-        (facts.group_shared, Ineligible::GroupShared),
-        (facts.frozen, Ineligible::Frozen),
-    ];
+    let refuse = |applies, reason| if applies { Err(reason) } else { Ok(()) };
 
-    match reasons.into_iter().find(|(applies, _)| *applies) {
-        Some((_, reason)) => Err(reason),
-        None => Ok(()),
-    }
+    refuse(facts.virtfn, Ineligible::Virtfn)?;
+    refuse(facts.vfs_enabled, Ineligible::VfsEnabled)?;
+    refuse(facts.proxied, Ineligible::Proxied)?;
+    refuse(facts.acs_quirk, Ineligible::AcsQuirk)?;
+    refuse(facts.group_shared, Ineligible::GroupShared)?;
+    refuse(facts.frozen, Ineligible::Frozen)
 }

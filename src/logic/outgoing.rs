@@ -104,9 +104,9 @@ where
         if self.is_own(dev) {
             return Err(Refused::Busy);
         }
-        for (taken, function) in path(dev).enumerate() {
+        for function in path(dev) {
             if let Err(refused) = self.get(function) {
-                self.put_first(dev, taken);
+                self.put_below(dev, function);
                 return Err(refused);
             }
         }
@@ -210,13 +210,15 @@ where
         self.set_used(self.used.saturating_sub(1));
     }
 
-    /// Gives back the counts of the first `n` functions of a path, the last of them first.
+    /// Gives back the counts of the path below `end`, the last of them first.
     ///
     /// A path is a few functions long and this is for failures only, so walking it from its start
     /// each time is cheaper than memory to remember it in.
     #[cold]
-    fn put_first<F: Function>(&mut self, dev: F, n: usize) {
-        (0..n)
+    fn put_below<F: Function>(&mut self, dev: F, end: F) {
+        let taken = path(dev).take_while(|function| !function.same(end)).count();
+
+        (0..taken)
             .rev()
             .filter_map(|nth| path(dev).nth(nth))
             .for_each(|function| self.put(function));

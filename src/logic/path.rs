@@ -16,6 +16,9 @@ pub trait Function: Copy {
     /// Whether it is a bridge.
     fn is_bridge(self) -> bool;
 
+    /// Whether `other` is the same function.
+    fn same(self, other: Self) -> bool;
+
     /// The bridge above it, unless it is on a root bus.
     fn upstream(self) -> Option<Self>;
 

@@ -35,6 +35,7 @@ use crate::{
         Function,
         Policy, //
     },
+    once::Once,
     report::stats::Stats,
     xindex::XIndex, //
 };
@@ -71,6 +72,7 @@ pub(crate) struct Directions {
 
 /// What the previous kernel left for this one.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Handover {
     /// Nothing, or nothing any more.
     Nothing,
@@ -85,7 +87,7 @@ pub(crate) enum Handover {
 pub(crate) struct Core {
     #[pin]
     pub(crate) directions: Mutex<Directions>,
-    handover: Atomic<u32>,
+    handover: Once<Handover>,
     /// The table has been checked for the last time.
     pub(crate) inspected: Atomic<bool>,
     pub(crate) policy: Policy,
@@ -102,7 +104,7 @@ impl Core {
                 outgoing: None,
                 incoming: None,
             }),
-            handover: Atomic::new(Handover::Nothing as u32),
+            handover: Once::new(Handover::Nothing),
             inspected: Atomic::new(false),
             policy,
             is_enabled,
@@ -113,17 +115,12 @@ impl Core {
     /// What the previous kernel left for this one, as far as it still matters.
     #[inline]
     pub(crate) fn handover(&self) -> Handover {
-        match self.handover.load(Relaxed) {
-            n if n == Handover::Devices as u32 => Handover::Devices,
-            n if n == Handover::Contained as u32 => Handover::Contained,
-            _ => Handover::Nothing,
-        }
+        self.handover.read()
     }
 
     /// Says what the previous kernel left for this one.
     pub(crate) fn set_handover(&self, handover: Handover) {
-        // CAST: as it is read back above.
-        self.handover.store(handover as u32, Relaxed);
+        self.handover.write(handover);
     }
 
     /// Whether the previous kernel preserved `dev` and nobody has finished it.

@@ -10,9 +10,9 @@ use crate::{
         Function,
         Slot, //
     },
+    once::Once, //
 };
 use core::{
-    cell::UnsafeCell,
     mem::{
         offset_of,
         size_of, //
@@ -30,29 +30,6 @@ use kernel::{
 };
 
 const ACS_QUIRK: u32 = bindings::pci_dev_flags_PCI_DEV_FLAGS_ACS_ENABLED_QUIRK;
-
-/// A field that is read without a lock, as with `READ_ONCE()` and `WRITE_ONCE()` in C.
-///
-/// # Invariants
-///
-/// `T` is one of the types that a processor reads and writes at once.
-#[repr(transparent)]
-pub(crate) struct Once<T>(UnsafeCell<T>);
-
-impl<T: Copy> Once<T> {
-    #[inline(always)]
-    pub(crate) fn read(&self) -> T {
-        // SAFETY: The cell is valid and aligned. By the type invariant, a read that races with a
-        // write returns the old value or the new one. This corresponds to `READ_ONCE()`.
-        unsafe { self.0.get().read_volatile() }
-    }
-
-    #[inline(always)]
-    pub(crate) fn write(&self, value: T) {
-        // SAFETY: As above. This corresponds to `WRITE_ONCE()`.
-        unsafe { self.0.get().write_volatile(value) }
-    }
-}
 
 /// What the core keeps on a device: `struct pci_liveupdate`.
 ///

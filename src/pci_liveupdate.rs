@@ -29,6 +29,7 @@ pub mod ffi;
 mod flb;
 mod incoming;
 pub mod logic;
+mod once;
 mod outgoing;
 mod report;
 #[cfg(CONFIG_PCI_LIVEUPDATE_KUNIT_TEST)]

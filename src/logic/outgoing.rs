@@ -105,6 +105,9 @@ where
             return Err(Refused::Busy);
         }
         for function in path(dev) {
+            if self.get_again(function) {
+                continue;
+            }
             if let Err(refused) = self.get(function) {
                 self.put_below(dev, function);
                 return Err(refused);
@@ -165,22 +168,30 @@ where
         }
     }
 
-    /// Counts a function once more.
+    /// Counts a function that has an entry once more, if it can.
     #[inline]
-    fn get<F: Function>(&mut self, function: F) -> Result<(), Refused> {
+    fn get_again<F: Function>(&mut self, function: F) -> bool {
         let Some(slot) = function.outgoing() else {
-            return self.add(function);
+            return false;
         };
         let Some(entry) = self.entries.get_mut(slot.index()) else {
-            return Err(Refused::Full);
+            return false;
         };
         let Some(more) = entry.ser.refcount.checked_add(1) else {
-            return Err(Refused::Overflow(entry.ser.key()));
+            return false;
         };
 
         entry.ser.refcount = more;
         self.table.set(slot.nr(), entry.ser);
-        Ok(())
+        true
+    }
+
+    /// Gives a function an entry, or says why it can neither have one nor be counted again.
+    fn get<F: Function>(&mut self, function: F) -> Result<(), Refused> {
+        match function.outgoing() {
+            Some(_) => Err(Refused::Overflow(function.key())),
+            None => self.add(function),
+        }
     }
 
     /// Counts a function once less, and gives its entry back with the last count.

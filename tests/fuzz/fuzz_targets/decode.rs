@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Whatever a handover holds: the decoder answers, the naive reader agrees, and each function that
-//! was taken can be finished.
+//! was taken over can be finished.
 //!
-//! Built by cargo alone, without cargo-fuzz, it looks at the files that it is given.
+//! Built by cargo alone, without cargo-fuzz, it takes the files that it is given as input.
 
 #![cfg_attr(fuzzing, no_main)]
 
@@ -12,40 +12,56 @@ use pci_liveupdate_host::{
         Folio,
         PAGE, //
     },
-    logic::{
-        Function,
-        Incoming,
-        Path, //
-    },
+    logic::Function,
     map::Map,
-    text, //
+    receive::{
+        receive,
+        Core, //
+    },
+    text,
+    tree::{
+        Node,
+        Tree, //
+    },
 };
-use std::iter;
 
 /// The input, with zeros behind it up to the end of the folio.
 fn folio(input: &[u8]) -> Folio {
     Folio::new(input.len().next_power_of_two().max(PAGE), input)
 }
 
+/// Finishes `node` once. It was handed over with that count.
+fn finish(incoming: &mut Core, node: Node<'_>, refcount: u16) {
+    assert!(incoming.arrive(node));
+    assert_eq!(incoming.finish(node), Ok(0));
+    assert_eq!(node.incoming().is_some(), refcount > 1);
+
+    incoming.depart(node);
+    assert_eq!(incoming.arrive(node), refcount > 1);
+}
+
 fn look_at(input: &[u8]) {
     let folio = folio(input);
     assert_eq!(text::of(&folio), text::naive(&folio));
 
-    let Ok(mut incoming) = Incoming::decode(folio, Map::default()) else {
+    let Ok(mut incoming) = receive(&folio, Map::default()) else {
         return;
     };
-    let entries: Vec<_> = incoming.iter().map(|(dev, _)| dev).collect();
-    for entry in entries {
-        let key = entry.key();
-        let bridge = false;
-        let device = Function { key, bridge };
-        let above = iter::empty();
-
-        assert!(incoming.arrive(device));
-        assert_eq!(incoming.finish(&Path { device, above }), Ok(0));
-        assert_eq!(incoming.count(key), entry.refcount - 1);
-        assert_eq!(incoming.arrive(device), entry.refcount > 1);
+    let mut tree = Tree::default();
+    for entry in incoming.iter() {
+        tree.add(entry.key, false, None);
     }
+
+    let counts: Vec<_> = incoming.iter().map(|entry| entry.refcount).collect();
+    for (node, &count) in tree.nodes().zip(&counts) {
+        finish(&mut incoming, node, count);
+    }
+    let left: Vec<_> = incoming.iter().map(|entry| entry.refcount).collect();
+    assert!(left.into_iter().eq(counts.iter().map(|count| count - 1)));
+    assert_eq!(
+        incoming.is_finished(),
+        counts.iter().all(|&count| count == 1)
+    );
 }
 
 #[cfg(fuzzing)]

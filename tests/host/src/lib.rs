@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The parts of the core that do not know that they run in a kernel, built for the host.
+//! The parts of the core that need no kernel, built for the host.
 //!
-//! [`abi`] and [`logic`] are the very files that the kernel compiles. The rest is what the tests
-//! put around them: the memory and the index that a kernel would bring, random topologies, and two
-//! second opinions that share no code with what they are compared with:
+//! [`abi`] and [`logic`] are the files that the kernel compiles. The rest stands in for what the
+//! kernel brings, the functions of a machine, memory and an index, and checks the results against
+//! two implementations that share no code with the core:
 //!
 //! ```text
-//!   bytes ── abi::check, logic::Incoming ── == ── naive::read        what do these bytes say?
-//!   steps ── logic::Outgoing ────────────── == ── model::Model       who is counted how often?
+//!   bytes -- abi::check, logic::Incoming -- == -- naive::read        what the bytes say
+//!   steps -- logic::Outgoing -------------- == -- model::Model       how often each is counted
 //! ```
 
 #[path = "../../../abi/mod.rs"]
@@ -24,5 +24,7 @@ pub mod map;
 pub mod model;
 pub mod naive;
 pub mod pair;
+pub mod receive;
+pub mod recorder;
 pub mod text;
 pub mod tree;

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! An index over a hash map, which can be watched and made to fail.
+//! An index over a hash map, which counts its uses and can be made to fail.
 
 use crate::{
     abi::Key,
     logic::Index, //
 };
 use std::{
-    cell::{
-        Cell,
-        RefCell, //
-    },
+    cell::Cell,
     collections::HashMap,
     rc::Rc, //
 };
@@ -19,105 +16,49 @@ use std::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoMemory;
 
-/// What a test sees of a [`Map`] that is inside of something else, and has to say about it.
-#[derive(Clone, Debug, Default)]
-pub struct Probe(Rc<State>);
-
+/// A map from addresses to numbers.
 #[derive(Debug, Default)]
-struct State {
-    fuse: Cell<Option<usize>>,
-    calls: Cell<usize>,
-    len: Cell<usize>,
-    removed: RefCell<Vec<Key>>,
+pub struct Map {
+    numbers: HashMap<Key, u32>,
+    room: Option<usize>,
+    calls: Rc<Cell<usize>>,
 }
 
-impl Probe {
-    /// Lets `n` more functions in, and then no other. `None` lifts the limit.
-    pub fn set_fuse(&self, n: Option<usize>) {
-        self.0.fuse.set(n);
+impl Map {
+    /// An empty map that takes no more than `room` insertions.
+    pub fn with_room(room: usize) -> Self {
+        Self {
+            room: Some(room),
+            ..Self::default()
+        }
     }
 
-    /// How many functions the map holds.
-    pub fn len(&self) -> usize {
-        self.0.len.get()
-    }
-
-    /// Whether the map holds nothing.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// How often the map was used at all.
-    pub fn calls(&self) -> usize {
-        self.0.calls.get()
-    }
-
-    /// The functions that were removed, in that order.
-    pub fn removed(&self) -> Vec<Key> {
-        self.0.removed.borrow().clone()
+    /// An empty map that adds each of its uses to `calls`.
+    pub fn counted(calls: &Rc<Cell<usize>>) -> Self {
+        Self {
+            calls: calls.clone(),
+            ..Self::default()
+        }
     }
 
     fn count_call(&self) {
-        self.0.calls.set(self.0.calls.get() + 1);
+        self.calls.set(self.calls.get() + 1);
     }
 }
 
-/// A map from functions to `T`.
-#[derive(Debug)]
-pub struct Map<T> {
-    slots: HashMap<Key, T>,
-    probe: Probe,
-}
-
-impl<T> Map<T> {
-    /// An empty map under the eyes of `probe`.
-    pub fn new(probe: &Probe) -> Self {
-        Self {
-            slots: HashMap::new(),
-            probe: probe.clone(),
-        }
-    }
-}
-
-impl<T> Default for Map<T> {
-    fn default() -> Self {
-        Self::new(&Probe::default())
-    }
-}
-
-impl<T: Copy> Index for Map<T> {
-    type Slot = T;
+impl Index for Map {
     type Error = NoMemory;
 
-    fn get(&self, key: Key) -> Option<T> {
-        self.probe.count_call();
-        self.slots.get(&key).copied()
+    fn get(&self, key: Key) -> Option<u32> {
+        self.count_call();
+        self.numbers.get(&key).copied()
     }
 
-    fn insert(&mut self, key: Key, slot: T) -> Result<(), NoMemory> {
-        let state = &self.probe.0;
-
-        self.probe.count_call();
-        if let Some(left) = state.fuse.get() {
-            state.fuse.set(Some(left.checked_sub(1).ok_or(NoMemory)?));
+    fn insert(&mut self, key: Key, nr: u32) -> Result<Option<u32>, NoMemory> {
+        self.count_call();
+        if let Some(room) = &mut self.room {
+            *room = room.checked_sub(1).ok_or(NoMemory)?;
         }
-        let before = self.slots.insert(key, slot);
-        assert!(before.is_none(), "{key} was in the index already");
-        state.len.set(self.slots.len());
-        Ok(())
-    }
-
-    fn update(&mut self, key: Key, change: impl FnOnce(&mut T)) {
-        self.probe.count_call();
-        if let Some(slot) = self.slots.get_mut(&key) {
-            change(slot);
-        }
-    }
-
-    fn remove(&mut self, key: Key) {
-        self.probe.count_call();
-        self.slots.remove(&key);
-        self.probe.0.removed.borrow_mut().push(key);
-        self.probe.0.len.set(self.slots.len());
+        Ok(self.numbers.insert(key, nr))
     }
 }

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What counting must come to, worked out anew each time.
+//! The reference model of counting.
 //!
-//! No count is stored here. Who is preserved is a set; every count follows from walking the path of
-//! each member. That is far too slow for a kernel, and too simple to be wrong.
+//! It stores no count. The preserved devices are a set, and every count is found by walking the
+//! path of each member. That is too slow for a kernel, but easy to verify by reading.
 
 use crate::{
-    abi::Key,
     logic::{
+        Function,
         NotPreserved,
         Refused, //
     },
-    map::NoMemory,
     tree::Tree, //
 };
 use std::collections::{
@@ -19,46 +18,32 @@ use std::collections::{
     BTreeSet, //
 };
 
-/// How often each function is counted.
-pub type Counts = BTreeMap<Key, u16>;
-
-/// The preserved devices of a tree.
+/// The preserved devices of a tree. The fillers are always preserved.
 #[derive(Clone, Debug)]
 pub struct Model<'a> {
     tree: &'a Tree,
     own: BTreeSet<usize>,
     room: usize,
-    crowd: Option<(usize, u16)>,
 }
 
 impl<'a> Model<'a> {
-    /// Nothing is preserved, and there is room for `room` entries.
+    /// Only the fillers are preserved, and there is room for `room` entries.
     pub fn new(tree: &'a Tree, room: usize) -> Self {
         Self {
             tree,
             own: BTreeSet::new(),
             room,
-            crowd: None,
         }
     }
 
-    /// The same with `size` devices right below `bridge` that are preserved all the time and are
-    /// not in the tree.
-    pub fn with_crowd(tree: &'a Tree, room: usize, bridge: usize, size: u16) -> Self {
-        Self {
-            crowd: Some((bridge, size)),
-            ..Self::new(tree, room)
-        }
-    }
+    /// The counts that are not 0, but those of the fillers.
+    pub fn counts(&self) -> BTreeMap<usize, u16> {
+        let mut counts = BTreeMap::new();
+        let members = self.own.iter().map(|&nr| (nr, 1));
 
-    /// The counts of the functions in the tree that have any.
-    pub fn counts(&self) -> Counts {
-        let mut counts = Counts::new();
-        let members = self.own.iter().map(|&node| (node, 1));
-
-        for (node, times) in members.chain(self.crowd) {
-            for function in self.tree.path(node).iter() {
-                *counts.entry(function.key).or_default() += times;
+        for (nr, times) in members.chain(self.tree.filled()) {
+            for function in self.tree.path(nr) {
+                *counts.entry(function).or_default() += times;
             }
         }
         counts
@@ -66,47 +51,45 @@ impl<'a> Model<'a> {
 
     /// How many entries are in use.
     pub fn used(&self) -> usize {
-        self.counts().len() + self.crowd()
+        self.counts().len() + self.nr_fillers()
     }
 
     /// How many devices are preserved.
     pub fn nr_own(&self) -> usize {
-        self.own.len() + self.crowd()
+        self.own.len() + self.nr_fillers()
     }
 
-    /// Whether `node` itself is preserved.
-    pub fn is_own(&self, node: usize) -> bool {
-        self.own.contains(&node)
+    /// Whether `nr` itself is preserved.
+    pub fn is_own(&self, nr: usize) -> bool {
+        self.own.contains(&nr)
     }
 
-    /// Preserves `node`, unless there is a reason not to, with an index that takes `fuse` more
-    /// functions.
-    pub fn preserve(&mut self, node: usize, fuse: Option<usize>) -> Result<(), Refused<NoMemory>> {
-        if self.is_own(node) {
+    /// Preserves `nr`, unless it is refused.
+    pub fn preserve(&mut self, nr: usize) -> Result<(), Refused> {
+        if self.is_own(nr) {
             return Err(Refused::Busy);
         }
 
         let counts = self.counts();
-        let mut new = 0;
-        for function in self.tree.path(node).iter() {
-            match counts.get(&function.key) {
-                Some(&u16::MAX) => return Err(Refused::Overflow(function.key)),
+        let mut used = self.used();
+        for function in self.tree.path(nr) {
+            match counts.get(&function) {
+                Some(&u16::MAX) => return Err(Refused::Overflow(self.tree.node(function).key())),
                 Some(_) => (),
-                None if self.used() + new == self.room => return Err(Refused::Full),
-                None if fuse == Some(new) => return Err(Refused::Index(NoMemory)),
-                None => new += 1,
+                None if used == self.room => return Err(Refused::Full),
+                None => used += 1,
             }
         }
-        self.own.insert(node);
+        self.own.insert(nr);
         Ok(())
     }
 
-    /// Ends that, if it was.
-    pub fn unpreserve(&mut self, node: usize) -> Result<(), NotPreserved> {
-        self.own.remove(&node).then_some(()).ok_or(NotPreserved)
+    /// Unpreserves `nr`, if it is preserved.
+    pub fn unpreserve(&mut self, nr: usize) -> Result<(), NotPreserved> {
+        self.own.remove(&nr).then_some(()).ok_or(NotPreserved)
     }
 
-    fn crowd(&self) -> usize {
-        self.crowd.map_or(0, |(_, size)| size.into())
+    fn nr_fillers(&self) -> usize {
+        self.tree.filled().map_or(0, |(_, nr)| nr.into())
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The core and the model, side by side through the same steps.
+//! Runs the outgoing side and its model through the same steps.
 
 use crate::{
     abi::{
@@ -10,38 +10,39 @@ use crate::{
     },
     folio::Folio,
     logic::{
+        Entry,
         Function,
-        Outgoing,
-        Path,
-        Place, //
-    },
-    map::{
-        Map,
-        Probe, //
+        Refused,
+        Slot,
+        Table, //
     },
     model::Model,
-    tree::Tree,
+    recorder::{
+        self,
+        Core, //
+    },
+    tree::{
+        Node,
+        Tree, //
+    },
 };
 use proptest::{
     collection::vec,
     prelude::*,
     sample::Index, //
 };
-use std::collections::HashMap;
+use std::collections::{
+    HashMap,
+    HashSet, //
+};
 use zerocopy::IntoBytes;
-
-/// The core, as the host tests build it.
-pub type Core = Outgoing<Folio, Map<Place>>;
-
-/// A segment that no tree has.
-const CROWDED: u32 = 0x2_0000;
 
 /// What happens to a device.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// A driver preserves it, while the index takes that many more functions.
-    Preserve(Index, Option<usize>),
-    /// The driver changes its mind.
+    /// A driver preserves it.
+    Preserve(Index),
+    /// The driver no longer does.
     Unpreserve(Index),
     /// It is destroyed, and before it everything below it.
     Remove(Index),
@@ -49,163 +50,192 @@ pub enum Step {
 
 /// Up to `most` steps.
 pub fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
-    let fuse = prop_oneof![4 => Just(None), 1 => (0..4usize).prop_map(Some)];
-
     let step = prop_oneof![
-        6 => (any::<Index>(), fuse).prop_map(|(node, fuse)| Step::Preserve(node, fuse)),
+        6 => any::<Index>().prop_map(Step::Preserve),
         4 => any::<Index>().prop_map(Step::Unpreserve),
         1 => any::<Index>().prop_map(Step::Remove),
     ];
+
     vec(step, 1..=most)
 }
 
 /// Everything that a refused step must leave alone.
 #[derive(PartialEq, Eq)]
-struct Picture {
+pub struct Snapshot {
     bytes: Vec<u8>,
-    entries: Vec<(DevSer, Place)>,
-    nr_own: usize,
+    entries: Vec<Entry>,
+    counters: (u32, usize),
+    slots: Vec<Option<Slot>>,
 }
 
-/// The core and the model.
+impl Snapshot {
+    /// The state of `core`, and the slots of the functions of `tree`.
+    pub fn of(core: &Core, tree: &Tree) -> Self {
+        let ser: &Ser = core.table().memory();
+
+        Self {
+            bytes: ser.as_bytes().to_vec(),
+            entries: core.iter().copied().collect(),
+            counters: (core.nr_used(), core.nr_own()),
+            slots: tree.nodes().map(Function::outgoing).collect(),
+        }
+    }
+}
+
+/// The outgoing side and its model.
 pub struct Pair<'a> {
     tree: &'a Tree,
     core: Core,
-    probe: Probe,
     model: Model<'a>,
 }
 
 impl<'a> Pair<'a> {
-    /// Both without devices, with room for `room` entries.
+    /// The fillers of `tree` are preserved, and there is room for `room` entries more.
     pub fn new(tree: &'a Tree, room: usize) -> Self {
-        let probe = Probe::default();
+        let fillers = tree.filled().map_or(0, |(_, nr)| nr.into());
+        let room = room + fillers;
+        let mut core = recorder::outgoing(Folio::for_devices(room));
 
+        for filler in tree.fillers() {
+            assert_eq!(core.preserve(filler), Ok(()), "there is room for it");
+        }
         Self {
             tree,
-            core: Core::new(Folio::for_devices(room), Map::new(&probe)),
-            probe,
+            core,
             model: Model::new(tree, room),
         }
     }
 
-    /// Both with `size` devices below `bridge` that are not in the tree, and room for `room`
-    /// entries more.
-    pub fn with_crowd(tree: &'a Tree, room: usize, bridge: usize, size: u16) -> Self {
-        let room = room + usize::from(size);
-        let mut pair = Self::new(tree, room);
-        let above = tree.path(bridge);
-
-        pair.model = Model::with_crowd(tree, room, bridge, size);
-        for bdf in 0..size {
-            let device = Function {
-                key: Key::new(CROWDED, bdf),
-                bridge: false,
-            };
-            let above = above.iter();
-            let result = pair.core.preserve(&Path { device, above });
-            assert_eq!(result, Ok(()), "the crowd fits");
-        }
-        pair
-    }
-
-    /// Takes a step on both sides.
+    /// Takes a step on both.
     ///
     /// # Panics
     ///
-    /// If they do not agree, or if the step is refused and leaves a trace.
+    /// If they do not agree, or if the step is refused and something has changed.
     pub fn step(&mut self, step: &Step) {
-        let node = |any: &Index| any.index(self.tree.nodes().len());
-
         match step {
-            Step::Preserve(any, fuse) => self.preserve(node(any), *fuse),
-            Step::Unpreserve(any) => self.unpreserve(node(any)),
+            Step::Preserve(any) => self.preserve(self.tree.pick(any)),
+            Step::Unpreserve(any) => self.unpreserve(self.tree.pick(any)),
             Step::Remove(any) => {
-                let gone = self.tree.subtree(node(any));
+                let gone = self.tree.subtree(self.tree.pick(any).nr());
                 gone.into_iter().for_each(|node| self.unpreserve(node));
             }
         }
     }
 
-    fn preserve(&mut self, node: usize, fuse: Option<usize>) {
-        let before = self.picture();
+    fn preserve(&mut self, node: Node<'_>) {
+        let before = Snapshot::of(&self.core, self.tree);
+        let result = self.core.preserve(node);
+        let after = Snapshot::of(&self.core, self.tree);
 
-        self.probe.set_fuse(fuse);
-        let result = self.core.preserve(&self.tree.path(node));
-        self.probe.set_fuse(None);
-
-        assert_eq!(result, self.model.preserve(node, fuse));
-        assert!(result.is_ok() || self.picture() == before, "all or nothing");
+        assert_eq!(result, self.model.preserve(node.nr()));
+        assert!(result.is_ok() || after == before, "all or nothing");
     }
 
-    fn unpreserve(&mut self, node: usize) {
-        let before = self.picture();
-        let result = self.core.unpreserve(&self.tree.path(node));
+    fn unpreserve(&mut self, node: Node<'_>) {
+        let before = Snapshot::of(&self.core, self.tree);
+        let result = self.core.unpreserve(node);
+        let after = Snapshot::of(&self.core, self.tree);
 
-        assert_eq!(result, self.model.unpreserve(node));
-        assert!(
-            result.is_ok() || self.picture() == before,
-            "nothing changed"
-        );
+        assert_eq!(result, self.model.unpreserve(node.nr()));
+        assert!(result.is_ok() || after == before, "nothing has changed");
     }
 
-    fn picture(&self) -> Picture {
-        let ser: &Ser = self.core.ser();
-
-        Picture {
-            bytes: ser.as_bytes().to_vec(),
-            entries: self.core.iter().collect(),
-            nr_own: self.core.nr_own(),
-        }
-    }
-
-    /// Looks at everything that the core tells.
+    /// Compares all that the core reports with the model.
     ///
     /// # Panics
     ///
-    /// If the model tells something else, or if the block is not what it shall always be.
+    /// If they do not agree, or if an invariant of the core is broken.
     pub fn compare(&self) {
-        self.compare_block();
+        self.compare_table();
+        self.compare_entries();
+        self.compare_functions();
+    }
 
-        let counts = self.model.counts();
-        let entries: HashMap<_, _> = self
-            .core
-            .iter()
-            .map(|(dev, place)| (dev.key(), (dev, place)))
-            .collect();
-        assert_eq!(entries.len(), self.model.used(), "no function twice");
+    fn ser(&self) -> &Ser {
+        self.core.table().memory()
+    }
 
-        for node in self.tree.nodes() {
-            let Function { key, bridge } = self.tree.function(node);
-            let own = self.model.is_own(node);
-            let entry = entries.get(&key);
+    /// The next kernel accepts the table, and each function with a slot has an entry of its own.
+    fn compare_table(&self) {
+        let ser = self.ser();
+        let mut expected = vec![DevSer::default(); ser.devices.len()];
+        let entries: HashMap<Key, DevSer> =
+            self.core.iter().map(|e| (e.ser.key(), e.ser)).collect();
 
-            let count = entry.map(|(dev, _)| dev.refcount);
-            assert_eq!(count, counts.get(&key).copied(), "the count of {key}");
-            assert_eq!(self.core.contains(key), count.is_some());
-            assert_eq!(self.core.is_own(key), own);
-            if let Some((_, place)) = entry {
-                assert_eq!((place.own, place.bridge), (own, bridge));
-            }
+        for node in self.tree.nodes().chain(self.tree.fillers()) {
+            let Some(slot) = node.outgoing() else {
+                continue;
+            };
+            let entry = &mut expected[slot.index()];
+            assert!(!entry.is_used(), "{} shares its slot", node.key());
+            *entry = entries[&node.key()];
         }
+
+        assert_eq!(self.core.table().check(), Ok(()));
+        assert_eq!(ser.devices, expected[..], "and free entries are zero");
+        assert_eq!(usize::try_from(ser.nr_devices), Ok(self.model.used()));
+    }
+
+    /// Exactly one entry is in use for each function that is counted.
+    fn compare_entries(&self) {
+        let mut keys = HashSet::new();
+
+        for entry in self.core.iter() {
+            let mut clean = Entry::default();
+            (clean.ser, clean.own, clean.bridge) = (entry.ser, entry.own, entry.bridge);
+
+            assert!(keys.insert(entry.ser.key()), "each function has one entry");
+            assert_eq!(*entry, clean, "an entry in use is on no list");
+        }
+        assert_eq!(keys.len(), self.model.used());
+        assert_eq!(usize::try_from(self.core.nr_used()), Ok(keys.len()));
         assert_eq!(self.core.nr_own(), self.model.nr_own());
     }
 
-    fn compare_block(&self) {
-        let ser = self.core.ser();
-        let nr = self.model.used();
+    /// Each function has the entry that the model expects.
+    fn compare_functions(&self) {
+        let counts = self.model.counts();
 
-        assert_eq!(self.core.check(), Ok(()));
-        assert_eq!(ser.nr_devices as usize, nr);
-        assert_eq!(self.probe.len(), nr, "the index holds what is used");
+        for node in self.tree.nodes() {
+            let own = self.model.is_own(node.nr());
+            let entry = self.core.iter().find(|e| e.ser.key() == node.key());
+            let found = entry.map(|e| (e.ser.refcount, e.own, e.bridge));
+            let count = counts.get(&node.nr());
 
-        let (used, free) = ser.devices.split_at(nr);
-        assert!(used.iter().all(DevSer::is_used), "the first ones are used");
-        assert!(
-            free.iter().all(|dev| *dev == DevSer::default()),
-            "nothing is left behind in a free entry"
-        );
-        for (nr, (dev, place)) in self.core.iter().enumerate() {
-            assert_eq!(place.nr as usize, nr, "the index finds {}", dev.key());
+            assert_eq!(found, count.map(|&c| (c, own, node.is_bridge())));
+            assert_eq!(node.outgoing().is_some(), count.is_some());
+            assert_eq!(self.core.is_own(node), own);
         }
+    }
+
+    /// Unpreserves everything, and then uses every entry of the table.
+    ///
+    /// # Panics
+    ///
+    /// If an entry is still in use, was lost, or is given to two functions.
+    pub fn refill(mut self) {
+        for node in self.tree.nodes().chain(self.tree.fillers()) {
+            if self.core.is_own(node) {
+                assert_eq!(self.core.unpreserve(node), Ok(()));
+            }
+        }
+        let zero = |dev: &DevSer| *dev == DevSer::default();
+        assert!(self.ser().devices.iter().all(zero), "nothing is left");
+        assert_eq!((self.core.nr_used(), self.core.nr_own()), (0, 0));
+
+        let room = self.ser().devices.len();
+        let keys = (0..).flat_map(|domain| (0..=u16::MAX).map(move |bdf| Key::new(domain, bdf)));
+        let mut flat = Tree::default();
+        for key in keys.take(room + 1) {
+            flat.add(key, false, None);
+        }
+        for node in flat.nodes().take(room) {
+            assert_eq!(self.core.preserve(node), Ok(()), "no entry is lost");
+        }
+        assert_eq!(self.core.preserve(flat.node(room)), Err(Refused::Full));
+
+        let slots = flat.nodes().filter_map(Function::outgoing);
+        let slots: HashSet<_> = slots.map(Slot::nr).collect();
+        assert_eq!(slots.len(), room, "no entry is given out twice");
     }
 }

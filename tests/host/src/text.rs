@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a block says, in words.
+//! The contents of a block as text.
 //!
 //! ```text
 //! max_nr_devices 511
@@ -9,36 +9,35 @@
 //! 16 0000:00:02.0 1
 //! ```
 //!
-//! A line per used entry: offset, function, count. A block that is refused is one line instead.
+//! One line for each used entry: offset, function, count. For a block that is refused, one line
+//! with the reason.
 
 use crate::{
     abi::Ser,
     folio::Folio,
-    logic::{
-        DecodeError,
-        Incoming, //
-    },
+    logic::IndexError,
     map::Map,
-    naive, //
+    naive,
+    receive::receive, //
 };
 use std::fmt::Write;
 
-/// As the core understands `folio`.
+/// As the core decodes `folio`.
 pub fn of(folio: &Folio) -> String {
-    let incoming = match Incoming::decode(folio.clone(), Map::default()) {
+    let incoming = match receive(folio, Map::default()) {
         Ok(incoming) => incoming,
-        Err(DecodeError::Corrupt(corrupt)) => return refusal(&corrupt.to_string()),
-        Err(DecodeError::Index(_)) => unreachable!("this map has no fuse"),
+        Err(IndexError::Corrupt(corrupt)) => return refusal(&corrupt.to_string()),
+        Err(IndexError::Full(_)) => unreachable!("this map takes everything"),
     };
 
-    let lines = incoming.iter().map(|(dev, arrival)| {
+    let lines = incoming.iter().map(|arrival| {
         let offset = Ser::offset_of(arrival.nr as usize);
-        (offset, dev.key().to_string(), dev.refcount)
+        (offset, arrival.key.to_string(), arrival.refcount)
     });
     listing(folio.max_nr_devices, folio.nr_devices, lines)
 }
 
-/// As [`naive::read`] understands it.
+/// As [`naive::read`] decodes it.
 pub fn naive(folio: &Folio) -> String {
     match naive::read(folio.as_bytes()) {
         Ok(used) => {

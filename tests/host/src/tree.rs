@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Random topologies.
+//! The PCI functions of a simulated machine.
 
 use crate::{
     abi::Key,
     logic::{
         Function,
-        Path, //
+        Slot, //
     },
 };
 use proptest::{
@@ -15,6 +15,7 @@ use proptest::{
     sample::Index, //
 };
 use std::{
+    cell::Cell,
     collections::HashMap,
     iter, //
 };
@@ -22,16 +23,35 @@ use std::{
 /// Segments that differ in one low bit, in one that 16 bits cannot hold, and in every bit.
 const DOMAINS: [u32; 4] = [0, 1, 0x1_0000, u32::MAX];
 
-/// A function and the bridge right above it.
-#[derive(Clone, Copy, Debug)]
-struct Node {
-    function: Function,
-    parent: Option<usize>,
+/// The segment of the functions that [`Tree::fill`] adds.
+const FILLED: u32 = 0x2_0000;
+
+/// A function with the state that a kernel keeps on it.
+#[derive(Clone, Debug)]
+struct Device {
+    key: Key,
+    bridge: bool,
+    upstream: Option<usize>,
+    outgoing: Cell<Option<Slot>>,
+    incoming: Cell<Option<Slot>>,
 }
 
-/// The functions of a machine, a bridge always before what is below it.
+/// The functions of a machine. A bridge comes before what is below it.
+///
+/// The functions that [`Tree::fill`] adds come last. No random step picks one of them.
 #[derive(Clone, Debug, Default)]
-pub struct Tree(Vec<Node>);
+pub struct Tree {
+    devices: Vec<Device>,
+    filled: Option<(usize, u16)>,
+    calls: Cell<usize>,
+}
+
+/// A function of a tree. Each use of the [`Function`] trait is counted.
+#[derive(Clone, Copy)]
+pub struct Node<'a> {
+    tree: &'a Tree,
+    nr: usize,
+}
 
 /// Where a function is plugged in.
 #[derive(Clone, Debug)]
@@ -45,47 +65,102 @@ enum Spot {
 }
 
 impl Tree {
-    /// The numbers of all functions.
-    pub fn nodes(&self) -> std::ops::Range<usize> {
-        0..self.0.len()
+    /// Adds a function below bridge `upstream`, or on a root bus, and returns its number.
+    pub fn add(&mut self, key: Key, bridge: bool, upstream: Option<usize>) -> usize {
+        self.devices.push(Device {
+            key,
+            bridge,
+            upstream,
+            outgoing: Cell::new(None),
+            incoming: Cell::new(None),
+        });
+        self.devices.len() - 1
     }
 
-    /// The function `node` itself.
-    pub fn function(&self, node: usize) -> Function {
-        self.0[node].function
-    }
-
-    /// The function `node` and the bridges above it.
-    pub fn path(&self, node: usize) -> Path<impl Iterator<Item = Function> + Clone + '_> {
-        let above = iter::successors(self.0[node].parent, |&n| self.0[n].parent);
-
-        Path {
-            device: self.function(node),
-            above: above.map(|n| self.function(n)),
+    /// Adds `nr` devices right below `bridge`. Nothing else can be added after that.
+    pub fn fill(mut self, bridge: usize, nr: u16) -> Self {
+        for bdf in 0..nr {
+            self.add(Key::new(FILLED, bdf), false, Some(bridge));
         }
+        self.filled = Some((bridge, nr));
+        self
     }
 
-    /// The function `node` and everything below it, the deepest first.
-    pub fn subtree(&self, node: usize) -> Vec<usize> {
-        let key = self.function(node).key;
-        let below = |n: &usize| self.path(*n).iter().any(|f| f.key == key);
+    /// The same machine as the next kernel finds it: no function has a slot.
+    pub fn rebooted(&self) -> Self {
+        let tree = self.clone();
+
+        for device in &tree.devices {
+            device.outgoing.set(None);
+            device.incoming.set(None);
+        }
+        tree
+    }
+
+    /// Function `nr`.
+    pub fn node(&self, nr: usize) -> Node<'_> {
+        Node { tree: self, nr }
+    }
+
+    /// The functions that were not added by [`fill`](Self::fill).
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = Node<'_>> {
+        (0..self.nr_nodes()).map(|nr| self.node(nr))
+    }
+
+    /// How many of them there are.
+    pub fn nr_nodes(&self) -> usize {
+        self.devices.len() - self.filled.map_or(0, |(_, nr)| nr.into())
+    }
+
+    /// One of them.
+    pub fn pick(&self, any: &Index) -> Node<'_> {
+        self.node(any.index(self.nr_nodes()))
+    }
+
+    /// The functions that were added by [`fill`](Self::fill).
+    pub fn fillers(&self) -> impl Iterator<Item = Node<'_>> {
+        (self.nr_nodes()..self.devices.len()).map(|nr| self.node(nr))
+    }
+
+    /// The bridge above the fillers, and how many they are.
+    pub fn filled(&self) -> Option<(usize, u16)> {
+        self.filled
+    }
+
+    /// The bridges.
+    pub fn bridges(&self) -> Vec<usize> {
+        let all = 0..self.devices.len();
+
+        all.filter(|&nr| self.devices[nr].bridge).collect()
+    }
+
+    /// The numbers of function `nr` and of the bridges above it.
+    pub fn path(&self, nr: usize) -> impl Iterator<Item = usize> + '_ {
+        iter::successors(Some(nr), |&nr| self.devices[nr].upstream)
+    }
+
+    /// Function `nr` and everything below it, the deepest first.
+    pub fn subtree(&self, nr: usize) -> Vec<Node<'_>> {
+        let below = |node: &Node<'_>| self.path(node.nr).any(|above| above == nr);
 
         self.nodes().rev().filter(below).collect()
     }
 
-    /// Adds a function.
+    /// How often the [`Function`] trait was used on any node.
+    pub fn calls(&self) -> usize {
+        self.calls.get()
+    }
+
+    /// Adds a function where `spot` says.
     fn plug(&mut self, spot: Spot, bridge: bool, used: &mut HashMap<u32, u16>) {
-        let bridges: Vec<_> = self
-            .nodes()
-            .filter(|&n| self.0[n].function.bridge)
-            .collect();
-        let parent = match &spot {
+        let bridges = self.bridges();
+        let upstream = match &spot {
             Spot::Root(_) => None,
             Spot::Latest => bridges.last().copied(),
             Spot::Below(any) => bridges.get(any.index(bridges.len().max(1))).copied(),
         };
-        let domain = match (parent, spot) {
-            (Some(parent), _) => self.0[parent].function.key.domain(),
+        let domain = match (upstream, spot) {
+            (Some(upstream), _) => self.devices[upstream].key.domain(),
             (None, Spot::Root(domain)) => domain,
             (None, _) => DOMAINS[0],
         };
@@ -94,9 +169,51 @@ impl Tree {
         let nth = used.entry(domain).or_default();
         let key = Key::new(domain, 0u16.wrapping_sub(*nth));
         *nth += 1;
+        self.add(key, bridge, upstream);
+    }
+}
 
-        let function = Function { key, bridge };
-        self.0.push(Node { function, parent });
+impl Node<'_> {
+    /// Its number in the tree.
+    pub fn nr(self) -> usize {
+        self.nr
+    }
+
+    fn device(&self) -> &Device {
+        self.tree.calls.set(self.tree.calls.get() + 1);
+        &self.tree.devices[self.nr]
+    }
+}
+
+impl Function for Node<'_> {
+    fn key(self) -> Key {
+        self.device().key
+    }
+
+    fn is_bridge(self) -> bool {
+        self.device().bridge
+    }
+
+    fn upstream(self) -> Option<Self> {
+        let upstream = self.device().upstream;
+
+        upstream.map(|nr| Self { nr, ..self })
+    }
+
+    fn outgoing(self) -> Option<Slot> {
+        self.device().outgoing.get()
+    }
+
+    fn set_outgoing(self, slot: Option<Slot>) {
+        self.device().outgoing.set(slot);
+    }
+
+    fn incoming(self) -> Option<Slot> {
+        self.device().incoming.get()
+    }
+
+    fn set_incoming(self, slot: Option<Slot>) {
+        self.device().incoming.set(slot);
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The decisions, as tables, and the sizes and names that they are about.
+//! Tables for the decisions, and for the sizes and names that they use.
 
 use pci_liveupdate_host::{
     abi::{
@@ -9,35 +9,32 @@ use pci_liveupdate_host::{
     },
     cases,
     logic::{
-        may_preserve,
+        eligible,
         size_for,
         Facts,
-        Objection,
+        Ineligible,
         Policy, //
     },
     naive,
 };
 use proptest::prelude::*;
 
-const OBJECTIONS: [(Objection, &str); 6] = [
-    (Objection::Virtual, "it is a Virtual Function"),
+const REASONS: [(Ineligible, &str); 6] = [
+    (Ineligible::Virtfn, "Virtual Functions are not supported"),
+    (Ineligible::VfsEnabled, "its Virtual Functions are enabled"),
     (
-        Objection::VirtualsEnabled,
-        "its Virtual Functions are enabled",
-    ),
-    (Objection::Proxied, "its requests come from another device"),
-    (
-        Objection::AcsQuirk,
-        "its ACS, or that of a bridge above it, is enabled by a quirk",
+        Ineligible::Proxied,
+        "its requests are issued by another device",
     ),
     (
-        Objection::GroupShared,
-        "its IOMMU group holds other functions",
+        Ineligible::AcsQuirk,
+        "ACS on its path is enabled by a device-specific quirk",
     ),
-    (Objection::Frozen, "it is frozen for the next kernel"),
+    (Ineligible::GroupShared, "its IOMMU group has other devices"),
+    (Ineligible::Frozen, "the kernel is being shut down"),
 ];
 
-/// The facts of which the bits are set, in the order of [`OBJECTIONS`].
+/// The facts of which the bits are set, in the order of [`REASONS`].
 fn facts(bits: u32) -> Facts {
     Facts {
         virtfn: bits & 1 != 0,
@@ -50,22 +47,22 @@ fn facts(bits: u32) -> Facts {
 }
 
 #[test]
-fn a_device_with_nothing_against_it_may_be_preserved() {
-    assert_eq!(may_preserve(&Facts::default()), Ok(()));
+fn a_device_with_nothing_against_it_is_eligible() {
+    assert_eq!(eligible(&Facts::default()), Ok(()));
 }
 
 #[test]
-fn each_fact_alone_is_an_objection_and_the_first_of_several_is_told() {
-    for bits in 1u32..1 << OBJECTIONS.len() {
-        let (objection, _) = OBJECTIONS[bits.trailing_zeros() as usize];
-        assert_eq!(may_preserve(&facts(bits)), Err(objection));
+fn each_fact_alone_is_a_reason_and_the_first_of_several_is_reported() {
+    for bits in 1u32..1 << REASONS.len() {
+        let (reason, _) = REASONS[bits.trailing_zeros() as usize];
+        assert_eq!(eligible(&facts(bits)), Err(reason));
     }
 }
 
 #[test]
-fn an_objection_says_the_reason() {
-    for (objection, reason) in OBJECTIONS {
-        assert_eq!(objection.to_string(), reason);
+fn each_reason_is_printed_in_words() {
+    for (reason, words) in REASONS {
+        assert_eq!(reason.to_string(), words);
     }
 }
 
@@ -98,7 +95,7 @@ fn a_policy_is_printed_as_it_is_written() {
 }
 
 #[test]
-fn without_a_word_the_policy_is_to_panic() {
+fn the_default_policy_is_to_panic() {
     assert_eq!(Policy::default(), Policy::Panic);
 }
 

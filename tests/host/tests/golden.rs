@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The blobs in `abi/golden/` are what they were, and still mean what they meant.
+//! The blobs in `abi/golden/` have not changed, and have the meaning that they had.
 
 use pci_liveupdate_host::{
     abi::Key,
@@ -16,54 +16,47 @@ use pci_liveupdate_host::{
         txt,
         Blob, //
     },
-    logic::{
-        Function,
-        Path, //
-    },
-    map::Map,
-    pair::Core,
+    recorder::outgoing,
     text,
+    tree::Tree, //
 };
 use std::{
     collections::BTreeSet,
     fs, //
 };
 
-fn said(blob: &Blob) -> String {
+fn text_of(blob: &Blob) -> String {
     fs::read_to_string(txt(&blob.name)).expect("each blob has its text")
 }
 
 #[test]
-fn each_blob_means_what_its_text_says() {
+fn each_blob_is_decoded_as_its_text_says() {
     for blob in blobs() {
         let folio = blob.folio();
 
-        assert_eq!(text::of(&folio), said(&blob), "{}", blob.name);
-        assert_eq!(text::naive(&folio), said(&blob), "{}", blob.name);
+        assert_eq!(text::of(&folio), text_of(&blob), "{}", blob.name);
+        assert_eq!(text::naive(&folio), text_of(&blob), "{}", blob.name);
     }
 }
 
 #[test]
 fn preserving_three_devices_behind_a_switch_gives_the_blob_of_that_name() {
-    let function = |bdf: u16, bridge| Function {
-        key: Key::new(0, bdf),
-        bridge,
-    };
-    let mut core = Core::new(Folio::new(PAGE, &[0xff; PAGE]), Map::default());
+    let mut tree = Tree::default();
+    let key = |bdf| Key::new(0, bdf);
+    let root = tree.add(key(0x0010), true, None);
+    let upstream = tree.add(key(0x0200), true, Some(root));
+    let ports = [0x0308, 0x0310].map(|bdf| tree.add(key(bdf), true, Some(upstream)));
+    let devices = [(0x0400, 0), (0x0500, 1), (0x0501, 1)]
+        .map(|(bdf, port)| tree.add(key(bdf), false, Some(ports[port])));
 
-    for (device, port) in [(0x0400, 0x0308), (0x0500, 0x0310), (0x0501, 0x0310)] {
-        let path = Path {
-            device: function(device, false),
-            above: [port, 0x0200, 0x0010]
-                .map(|bdf| function(bdf, true))
-                .into_iter(),
-        };
-        assert_eq!(core.preserve(&path), Ok(()));
+    let mut core = outgoing(Folio::new(PAGE, &[0xff; PAGE]));
+    for device in devices {
+        assert_eq!(core.preserve(tree.node(device)), Ok(()));
     }
 
     let blobs = blobs();
     let blob = blobs.iter().find(|blob| blob.name == "switch");
-    assert_eq!(Some(core.into_ser()), blob.map(Blob::folio));
+    assert_eq!(Some(core.table().memory()), blob.map(Blob::folio).as_ref());
 }
 
 #[test]
@@ -74,7 +67,7 @@ fn no_blob_has_changed() {
 }
 
 #[test]
-fn the_manifest_lists_each_blob_once_and_nothing_else_is_there() {
+fn the_manifest_lists_each_blob_once_and_there_are_no_other_files() {
     let blobs = blobs();
     let names = blobs.iter().flat_map(|b| [bin(&b.name), txt(&b.name)]);
     let mut listed: BTreeSet<_> = names.collect();
@@ -103,7 +96,7 @@ fn there_are_blobs_of_every_kind() {
         "refused at offset 4: expected nr_devices = ",
         " again\n",
     ];
-    let texts: Vec<_> = blobs().iter().map(said).collect();
+    let texts: Vec<_> = blobs().iter().map(text_of).collect();
 
     assert!(texts.len() >= 30);
     for kind in kinds {

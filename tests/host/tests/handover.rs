@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What one kernel preserves is what the next one finds, and can finish.
+//! What one kernel preserves, the next one finds and can finish, while it preserves for a third.
 
 use pci_liveupdate_host::{
     abi::Key,
     cases,
     folio::Folio,
     logic::{
-        Arrival,
-        Incoming, //
+        Function,
+        Table, //
     },
     map::Map,
-    pair::Core,
+    receive::receive,
+    recorder::{
+        outgoing,
+        Core, //
+    },
     tree::{
         trees,
         Tree, //
@@ -19,18 +23,20 @@ use pci_liveupdate_host::{
 };
 use proptest::{
     collection::vec,
-    prelude::*, //
+    prelude::*,
+    sample::{
+        subsequence,
+        Index, //
+    },
 };
 use std::collections::BTreeMap;
-
-type Next = Incoming<Folio, Map<Arrival>>;
 
 /// A tree, and which of its functions are preserved, in which order they are, and in which they
 /// are finished.
 fn plans() -> impl Strategy<Value = (Tree, Vec<usize>, Vec<usize>)> {
     trees(16).prop_flat_map(|tree| {
-        let nodes: Vec<_> = tree.nodes().collect();
-        let chosen = proptest::sample::subsequence(nodes.clone(), 0..=nodes.len());
+        let nodes: Vec<_> = tree.nodes().map(|node| node.nr()).collect();
+        let chosen = subsequence(nodes.clone(), 0..=nodes.len());
 
         chosen.prop_flat_map(move |chosen| {
             let tree = Just(tree.clone());
@@ -43,40 +49,60 @@ fn plans() -> impl Strategy<Value = (Tree, Vec<usize>, Vec<usize>)> {
     })
 }
 
+/// What a kernel tells the next one about.
+fn sent(core: &Core) -> BTreeMap<Key, u16> {
+    let entries = core.iter().map(|entry| entry.ser);
+
+    entries.map(|ser| (ser.key(), ser.refcount)).collect()
+}
+
+/// Preserves all of `nrs`. Some are unpreserved in between, which leaves free entries behind.
+fn preserve(tree: &Tree, nrs: &[usize], again: &[Index]) -> Core {
+    let mut core = outgoing(Folio::new(4096, &[]));
+
+    for &nr in nrs {
+        assert_eq!(core.preserve(tree.node(nr)), Ok(()));
+    }
+    let again: Vec<_> = match nrs {
+        [] => Vec::new(),
+        nrs => again.iter().map(|any| tree.node(*any.get(nrs))).collect(),
+    };
+    let dropped: Vec<_> = again
+        .into_iter()
+        .filter(|node| core.unpreserve(*node).is_ok())
+        .collect();
+    for node in dropped {
+        assert_eq!(core.preserve(node), Ok(()));
+    }
+    core
+}
+
 proptest! {
     #![proptest_config(cases::config(cases::HANDOVER))]
 
     #[test]
     fn everything_arrives_and_can_be_finished_in_any_order(
         (tree, preserved, finished) in plans(),
-        changed in vec(any::<proptest::sample::Index>(), 0..4),
+        again in vec(any::<Index>(), 0..4),
     ) {
-        let mut core = Core::new(Folio::new(4096, &[]), Map::default());
-        for &node in &preserved {
-            assert_eq!(core.preserve(&tree.path(node)), Ok(()));
-        }
-        // Some change their mind twice, which shuffles the entries.
-        for node in changed.iter().filter(|_| !preserved.is_empty()) {
-            let path = tree.path(*node.get(&preserved));
-            assert_eq!(core.unpreserve(&path), Ok(()));
-            assert_eq!(core.preserve(&path), Ok(()));
-        }
-        let sent: BTreeMap<Key, u16> = core.iter().map(|(d, _)| (d.key(), d.refcount)).collect();
+        let core = preserve(&tree, &preserved, &again);
+        let mut next = receive(core.table().memory(), Map::default()).expect("it is right");
+        let got: BTreeMap<Key, u16> = next.iter().map(|e| (e.key, e.refcount)).collect();
+        prop_assert_eq!(&sent(&core), &got);
 
-        let bytes = core.into_ser().as_bytes().to_vec();
-        let mut next = Next::decode(Folio::new(4096, &bytes), Map::default()).expect("it is right");
-        let got: BTreeMap<Key, u16> = next.iter().map(|(d, _)| (d.key(), d.refcount)).collect();
-        prop_assert_eq!(sent, got);
-
+        let tree = tree.rebooted();
         for node in tree.nodes() {
-            let function = tree.function(node);
-            prop_assert_eq!(next.arrive(function), next.contains(function.key));
+            prop_assert_eq!(next.arrive(node), got.contains_key(&node.key()));
         }
-        for &node in &finished {
+        let mut third = outgoing(Folio::new(4096, &[]));
+        for &nr in &finished {
             prop_assert!(!next.is_finished());
-            prop_assert_eq!(next.finish(&tree.path(node)), Ok(0));
+            prop_assert_eq!(third.preserve(tree.node(nr)), Ok(()));
+            prop_assert_eq!(next.finish(tree.node(nr)), Ok(0));
         }
         prop_assert!(next.is_finished());
-        prop_assert!(tree.nodes().all(|node| !next.contains(tree.function(node).key)));
+        prop_assert!(tree.nodes().all(|node| node.incoming().is_none()));
+        prop_assert_eq!(third.table().check(), Ok(()));
+        prop_assert_eq!(sent(&third), got);
     }
 }

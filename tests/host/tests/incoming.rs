@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Looking up and finishing what was handed over, against a model.
+//! Random functions arrive, depart and are finished, and are compared with a model after each step.
 
 use pci_liveupdate_host::{
-    abi::{
-        DevSer,
-        Key, //
-    },
     block::Block,
     cases,
-    folio::Folio,
     logic::{
-        Arrival,
         Function,
-        Incoming,
         NotIncoming, //
     },
     map::Map,
+    receive::{
+        receive,
+        Core, //
+    },
     tree::{
         trees,
         Tree, //
@@ -35,8 +32,6 @@ use std::{
     iter,
 };
 
-type Core = Incoming<Folio, Map<Arrival>>;
-
 /// What the next kernel does with a function.
 #[derive(Clone, Debug)]
 enum Step {
@@ -45,42 +40,48 @@ enum Step {
     Finish(Index),
 }
 
-/// What is left of each count, what is there, and what has ever been there.
+/// What is left of each count, what is incoming now, and what has arrived before.
 #[derive(Default)]
 struct Model {
-    left: BTreeMap<Key, u16>,
-    found: BTreeSet<Key>,
-    known: BTreeSet<Key>,
+    left: BTreeMap<usize, u16>,
+    incoming: BTreeSet<usize>,
+    found: BTreeSet<usize>,
+    known: BTreeSet<usize>,
 }
 
 impl Model {
-    fn count(&self, key: Key) -> u16 {
-        self.left.get(&key).copied().unwrap_or(0)
-    }
-
-    fn arrive(&mut self, key: Key) -> bool {
-        if self.count(key) == 0 {
+    fn arrive(&mut self, nr: usize) -> bool {
+        if self.left.get(&nr).is_none_or(|&count| count == 0) {
             return false;
         }
-        self.found.insert(key);
-        self.known.insert(key);
+        self.incoming.insert(nr);
+        self.found.insert(nr);
+        self.known.insert(nr);
         true
     }
 
-    fn depart(&mut self, key: Key) {
-        self.found.remove(&key);
+    fn depart(&mut self, nr: usize) {
+        if self.incoming.remove(&nr) {
+            self.found.remove(&nr);
+        }
     }
 
-    fn finish(&mut self, tree: &Tree, node: usize) -> Result<usize, NotIncoming> {
-        if self.count(tree.function(node).key) == 0 {
+    fn finish(&mut self, tree: &Tree, nr: usize) -> Result<usize, NotIncoming> {
+        if !self.incoming.contains(&nr) {
             return Err(NotIncoming);
         }
 
         let mut forgotten = 0;
-        for function in tree.path(node).iter() {
-            match self.left.get_mut(&function.key) {
-                Some(count) if *count > 0 => *count -= 1,
-                _ => forgotten += 1,
+        for function in tree.path(nr) {
+            let left = self.left.get_mut(&function);
+            match left.filter(|_| self.incoming.contains(&function)) {
+                None => forgotten += 1,
+                Some(count) => {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.incoming.remove(&function);
+                    }
+                }
             }
         }
         Ok(forgotten)
@@ -93,32 +94,33 @@ fn handover(tree: &Tree, counts: &[u16]) -> (Block, Model) {
     let mut model = Model::default();
 
     for (node, &count) in iter::zip(tree.nodes(), counts) {
-        let key = tree.function(node).key;
+        let key = node.key();
 
-        block = block.entry(node, key.domain(), key.bdf(), count);
+        block = block.entry(node.nr(), key.domain(), key.bdf(), count);
         if count > 0 {
-            model.left.insert(key, count);
+            model.left.insert(node.nr(), count);
         }
     }
     (block, model)
 }
 
 fn compare(core: &Core, tree: &Tree, model: &Model) {
-    let entry = |(dev, arrival): (DevSer, Arrival)| {
-        let Arrival { found, bridge, .. } = arrival;
-        (dev.key(), (dev.refcount, found, bridge))
-    };
-    let listed: BTreeMap<_, _> = core.iter().map(entry).collect();
-    let nr_listed = core.iter().count();
+    let entries: Vec<_> = core.iter().collect();
+    assert_eq!(entries.len(), model.left.len(), "each is listed once");
 
-    assert_eq!(nr_listed, model.left.len(), "each is listed once");
-    for Function { key, bridge } in tree.nodes().map(|node| tree.function(node)) {
-        let (found, known) = (model.found.contains(&key), model.known.contains(&key));
-        let expected = model.left.get(&key).map(|&c| (c, found, bridge && known));
+    for node in tree.nodes() {
+        let (nr, key) = (node.nr(), node.key());
+        let entry = entries.iter().find(|entry| entry.key == key);
+        let seen = entry.map(|e| (e.refcount, usize::try_from(e.nr), e.found, e.bridge));
+        let bridge = node.is_bridge() && model.known.contains(&nr);
+        let expected = model.left.get(&nr);
 
-        assert_eq!(listed.get(&key).copied(), expected, "the entry of {key}");
-        assert_eq!(core.count(key), model.count(key));
-        assert_eq!(core.contains(key), model.count(key) > 0);
+        let expected = expected.map(|&count| (count, Ok(nr), model.found.contains(&nr), bridge));
+        assert_eq!(seen, expected, "the entry of {key}");
+
+        let own = node.incoming().map(|slot| entries[slot.index()].key);
+        let expected = model.incoming.contains(&nr).then_some(key);
+        assert_eq!(own, expected, "the slot of {key}");
     }
     assert_eq!(core.is_finished(), model.left.values().all(|&c| c == 0));
 }
@@ -130,31 +132,35 @@ proptest! {
     fn after_each_step_the_counts_are_those_of_the_model(
         tree in trees(12),
         counts in vec(prop_oneof![0..4u16, Just(u16::MAX)], 12),
+        boots in any::<bool>(),
         steps in vec(prop_oneof![
-            any::<Index>().prop_map(Step::Arrive),
-            any::<Index>().prop_map(Step::Depart),
-            any::<Index>().prop_map(Step::Finish),
+            1 => any::<Index>().prop_map(Step::Arrive),
+            1 => any::<Index>().prop_map(Step::Depart),
+            2 => any::<Index>().prop_map(Step::Finish),
         ], 1..40),
     ) {
         let (block, mut model) = handover(&tree, &counts);
-        let mut core = Core::decode(block.folio(), Map::default()).expect("it is right");
-        let node = |any: &Index| any.index(tree.nodes().len());
+        let mut core = receive(&block.folio(), Map::default()).expect("it is right");
 
+        compare(&core, &tree, &model);
+        for node in tree.nodes().filter(|_| boots) {
+            assert_eq!(core.arrive(node), model.arrive(node.nr()));
+        }
         compare(&core, &tree, &model);
         for step in &steps {
             match step {
                 Step::Arrive(any) => {
-                    let function = tree.function(node(any));
-                    assert_eq!(core.arrive(function), model.arrive(function.key));
+                    let node = tree.pick(any);
+                    assert_eq!(core.arrive(node), model.arrive(node.nr()));
                 }
                 Step::Depart(any) => {
-                    let key = tree.function(node(any)).key;
-                    core.depart(key);
-                    model.depart(key);
+                    let node = tree.pick(any);
+                    core.depart(node);
+                    model.depart(node.nr());
                 }
                 Step::Finish(any) => {
-                    let result = core.finish(&tree.path(node(any)));
-                    assert_eq!(result, model.finish(&tree, node(any)));
+                    let node = tree.pick(any);
+                    assert_eq!(core.finish(node), model.finish(&tree, node.nr()));
                 }
             }
             compare(&core, &tree, &model);

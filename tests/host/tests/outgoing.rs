@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Preserving and giving back, against a model, over random trees and random steps.
+//! Random devices are preserved and unpreserved, and compared with the model after each step.
 
 use pci_liveupdate_host::{
     cases,
@@ -30,27 +30,30 @@ proptest! {
             pair.step(step);
             pair.compare();
         }
+        pair.refill();
     }
 }
 
 proptest! {
-    #![proptest_config(cases::config(cases::CROWD))]
+    #![proptest_config(cases::config(cases::FILLED))]
 
     #[test]
     fn near_65535_the_counts_are_those_of_the_model(
         tree in trees(8),
         room in 8..10usize,
         bridge in any::<Index>(),
-        size in u16::MAX - 4..=u16::MAX,
+        fillers in u16::MAX - 4..=u16::MAX,
         steps in steps(8),
     ) {
-        let bridges: Vec<_> = tree.nodes().filter(|&n| tree.function(n).bridge).collect();
+        let bridges = tree.bridges();
         prop_assume!(!bridges.is_empty());
-        let mut pair = Pair::with_crowd(&tree, room, *bridge.get(&bridges), size);
+        let tree = tree.fill(*bridge.get(&bridges), fillers);
+        let mut pair = Pair::new(&tree, room);
 
         for step in &steps {
             pair.step(step);
             pair.compare();
         }
+        pair.refill();
     }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What follows from the status of a device: every case there is.
+//! What follows from the status of a device, for each possible status.
 
 use pci_liveupdate_host::logic::{
-    Status,
-    Suitor, //
+    DriverMatch,
+    Status, //
 };
 
 fn status(bits: u8) -> Status {
@@ -17,18 +17,18 @@ fn status(bits: u8) -> Status {
     }
 }
 
-fn suitor(bits: u8) -> Suitor {
-    Suitor {
+fn driver_match(bits: u8) -> DriverMatch {
+    DriverMatch {
         incoming: bits & 1 != 0,
         bridge: bits & 2 != 0,
-        named: bits & 4 != 0,
+        overridden: bits & 4 != 0,
         liveupdate: bits & 8 != 0,
         cut_off: bits & 16 != 0,
     }
 }
 
 #[test]
-fn bus_master_is_kept_by_what_came_and_in_the_end_by_what_goes() {
+fn bus_master_stays_on_incoming_devices_and_at_the_end_on_outgoing_ones() {
     for bits in 0..32 {
         let status = status(bits);
         let keeps = match (status.jumping, status.handing_over) {
@@ -41,22 +41,22 @@ fn bus_master_is_kept_by_what_came_and_in_the_end_by_what_goes() {
 }
 
 #[test]
-fn what_comes_or_goes_is_live() {
+fn an_incoming_or_outgoing_device_is_live() {
     let live = (0..32).filter(|bits| status(*bits).is_live());
 
     assert!(live.eq((0..32).filter(|bits| bits & 3 != 0)));
 }
 
 #[test]
-fn only_an_incoming_endpoint_with_nobody_speaking_for_the_driver_is_refused() {
-    let refused = (0..16).filter(|bits| suitor(*bits).is_refused());
+fn only_a_driver_that_is_not_prepared_for_an_incoming_endpoint_is_kept_from_it() {
+    let refused = (0..16).filter(|bits| !driver_match(*bits).is_allowed());
 
     assert_eq!(refused.collect::<Vec<_>>(), [1]);
 }
 
 #[test]
-fn what_is_cut_off_is_refused_unless_user_space_has_named_the_driver() {
-    let refused = (16..32).filter(|bits| suitor(*bits).is_refused());
+fn no_driver_binds_to_what_is_cut_off_unless_user_space_overrides() {
+    let allowed = (16..32).filter(|bits| driver_match(*bits).is_allowed());
 
-    assert!(refused.eq((16..32).filter(|bits| !suitor(*bits).named)));
+    assert!(allowed.eq((16..32).filter(|bits| driver_match(*bits).overridden)));
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Blocks that are put together by hand, right or wrong.
+//! Builds blocks field by field, valid or not.
 
 use crate::folio::Folio;
 
-/// A block, written field by field with plain offsets.
+/// A block that is written at plain offsets, without the types of the ABI.
 #[derive(Clone, Debug)]
 pub struct Block {
     bytes: Vec<u8>,
@@ -23,29 +23,29 @@ impl Block {
         .max(u32::try_from(fits).expect("no folio is that large"))
     }
 
-    /// An empty array for `devices` entries that leaves no byte behind it.
+    /// An empty array of `devices` entries, and no memory behind it.
     pub fn for_devices(devices: usize) -> Self {
         Self::new(8 + 8 * devices)
     }
 
-    /// Claims that the array is `max` entries long.
+    /// Sets `max_nr_devices`.
     pub fn max(self, max: u32) -> Self {
         self.put(0, &max.to_ne_bytes())
     }
 
-    /// Claims that `nr` entries are in use.
+    /// Sets `nr_devices`.
     pub fn nr(self, nr: u32) -> Self {
         Self { nr, ..self }.put(4, &nr.to_ne_bytes())
     }
 
-    /// Fills entry `at`, which is to be zero so far, and counts it if it is a used one.
+    /// Writes entry `at`, which is zero before, and counts it in `nr_devices` if it is in use.
     pub fn entry(self, at: usize, domain: u32, bdf: u16, count: u16) -> Self {
         let nr = self.nr + u32::from(count != 0);
 
         self.nr(nr).stray(at, domain, bdf, count)
     }
 
-    /// Fills entry `at`, and counts nothing.
+    /// Writes entry `at`, and leaves `nr_devices` alone.
     pub fn stray(self, at: usize, domain: u32, bdf: u16, count: u16) -> Self {
         let at = 8 + 8 * at;
 
@@ -60,12 +60,12 @@ impl Block {
         self
     }
 
-    /// What was written.
+    /// The bytes that were written.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The same as memory.
+    /// The block in memory.
     pub fn folio(&self) -> Folio {
         Folio::new(self.bytes.len(), &self.bytes)
     }

@@ -15,17 +15,16 @@ use zerocopy::{
 /// The size of a page on x86-64.
 pub const PAGE: usize = 4096;
 
-/// Memory whose size a block cannot lie about, as the kernel has it from KHO.
+/// Memory whose size is known whatever a block in it says, as the kernel gets it from KHO.
 ///
 /// # Invariants
 ///
-/// There is at least one word: the header of a block.
+/// It has at least one word, the header of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folio(Vec<u64>);
 
 impl Folio {
-    /// `size` bytes, in whole words and with a header in any case, that begin with `bytes` and are
-    /// zero behind that.
+    /// `bytes` with zeros behind them up to `size`, at least a header, rounded up to whole words.
     pub fn new(size: usize, bytes: &[u8]) -> Self {
         let words = size.max(bytes.len()).max(Ser::HEADER).div_ceil(8);
 
@@ -40,12 +39,12 @@ impl Folio {
         Self::new(Ser::HEADER + 8 * devices, &[])
     }
 
-    /// All of it.
+    /// All bytes.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 
-    /// All of it, to scribble on.
+    /// All bytes, to be changed.
     pub fn as_mut_bytes(&mut self) -> &mut [u8] {
         self.0.as_mut_bytes()
     }

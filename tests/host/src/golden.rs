@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The blobs in `abi/golden/`. The README there says what they are.
+//! Reads the blobs in `abi/golden/`. See the README there.
 
 use crate::folio::{
     Folio,
@@ -16,7 +16,7 @@ use std::{
     process::Command, //
 };
 
-/// Where the blobs are.
+/// The directory of the blobs.
 pub fn dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../abi/golden")
 }
@@ -26,12 +26,12 @@ pub fn manifest() -> PathBuf {
     dir().join("MANIFEST")
 }
 
-/// The bytes of a blob, without the zeros at their end.
+/// The file with the bytes of a blob, without the zeros at the end.
 pub fn bin(name: &str) -> PathBuf {
     dir().join(name).with_extension("bin")
 }
 
-/// What a blob says.
+/// The file with the meaning of a blob.
 pub fn txt(name: &str) -> PathBuf {
     dir().join(name).with_extension("txt")
 }
@@ -41,20 +41,20 @@ pub fn txt(name: &str) -> PathBuf {
 pub struct Blob {
     /// The name of its files.
     pub name: String,
-    /// The bytes that the kernel would have.
+    /// The size of the memory that the block is in.
     pub size: usize,
-    /// The hash of the file with its bytes, in hex.
+    /// The hash of the file with its bytes, in hexadecimal digits.
     pub sha256: String,
-    /// What it is there for.
+    /// What it tests.
     pub sentence: String,
 }
 
 impl Blob {
-    /// Reads a line.
+    /// Parses a line.
     ///
     /// # Panics
     ///
-    /// If it is not one.
+    /// If it is malformed.
     pub fn parse(line: &str) -> Self {
         let fields: Vec<_> = line.splitn(4, ' ').collect();
         let [sha256, size, name, sentence] = fields[..] else {
@@ -69,7 +69,7 @@ impl Blob {
         }
     }
 
-    /// The memory as the kernel would have it.
+    /// The block in memory of its full size.
     pub fn folio(&self) -> Folio {
         let bytes = fs::read(bin(&self.name)).expect("each blob has its bytes");
 
@@ -96,7 +96,7 @@ impl fmt::Display for Blob {
 ///
 /// # Panics
 ///
-/// If it cannot be read, or has a line that is not one.
+/// If it cannot be read or has a malformed line.
 pub fn blobs() -> Vec<Blob> {
     let text = fs::read_to_string(manifest()).expect("there is a manifest");
 
@@ -108,11 +108,11 @@ pub fn is_folio(size: usize) -> bool {
     size >= PAGE && size.is_power_of_two()
 }
 
-/// The hash of a file, in hex.
+/// The hash of a file, in hexadecimal digits.
 ///
 /// # Panics
 ///
-/// If `sha256sum` does not give one.
+/// If `sha256sum` fails.
 pub fn sha256(file: &Path) -> String {
     let output = Command::new("sha256sum").arg(file).output();
     let output = output.expect("sha256sum runs");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A second opinion on what a block says: plain offsets, no types of the core, memory at will.
+//! A second decoder, to compare with: plain offsets, no types of the core, memory as needed.
 
 use std::collections::BTreeMap;
 

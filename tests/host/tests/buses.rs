@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which bus numbers can stay: by tables, and with random bridges on one bus.
+//! Which bus numbers can stay: tables, and random bridges on one bus.
 
 use pci_liveupdate_host::logic::{
     usable,
@@ -17,7 +17,7 @@ const fn range(first: u8, last: u8) -> Range {
     Range { first, last }
 }
 
-/// A bridge that this kernel has not scanned, and that no device depends on.
+/// A bridge that this kernel has not scanned, with no live device at or below it.
 const fn new(first: u8, last: u8) -> Bridge {
     Bridge {
         behind: range(first, last),
@@ -63,7 +63,7 @@ fn numbers_that_were_lost_or_never_there_cannot_stay() {
 }
 
 #[test]
-fn a_bridge_that_says_it_is_elsewhere_is_invalid() {
+fn a_bridge_with_another_primary_bus_is_invalid() {
     for primary in (0..=255).filter(|primary| *primary != BUS.first) {
         assert_eq!(
             usable(&new(5, 5), primary, BUS, [].into_iter()),
@@ -73,7 +73,7 @@ fn a_bridge_that_says_it_is_elsewhere_is_invalid() {
 }
 
 #[test]
-fn the_bus_sets_the_end() {
+fn numbers_beyond_the_bus_are_outside() {
     assert_eq!(
         alone(new(20, 21)),
         Err(Unusable::Outside(range(20, 21), BUS))
@@ -100,7 +100,7 @@ fn a_bus_that_is_known_keeps_its_number_and_may_grow() {
 }
 
 #[test]
-fn what_is_known_is_not_taken_by_another() {
+fn a_known_range_is_not_given_to_another_bridge() {
     for other in [
         scanned(9, 12),
         scanned(12, 14),
@@ -117,7 +117,7 @@ fn what_is_known_is_not_taken_by_another() {
 }
 
 #[test]
-fn a_live_bridge_is_waited_for_but_not_by_one_of_its_kind() {
+fn a_live_bridge_comes_before_others_but_not_before_live_ones() {
     assert_eq!(
         beside(new(10, 12), live(12, 14)),
         Err(Unusable::Taken(range(10, 12), range(12, 14)))
@@ -127,7 +127,7 @@ fn a_live_bridge_is_waited_for_but_not_by_one_of_its_kind() {
 }
 
 #[test]
-fn the_reason_names_both_sides() {
+fn the_reason_names_both_ranges() {
     let refused = beside(new(10, 12), scanned(12, 14)).unwrap_err();
 
     assert_eq!(
@@ -146,7 +146,7 @@ prop_compose! {
     }
 }
 
-/// Scans the bridges as a kernel does, and returns those that it went behind.
+/// Scans the bridges as a kernel does, and returns those whose bus was scanned.
 fn scan(bridges: &mut [Bridge]) -> Vec<Bridge> {
     let mut found = Vec::new();
 
@@ -178,7 +178,7 @@ proptest! {
     }
 
     #[test]
-    fn a_second_scan_says_the_same(mut bridges in prop::collection::vec(bridge(), 1..8)) {
+    fn a_second_scan_gives_the_same_result(mut bridges in prop::collection::vec(bridge(), 1..8)) {
         let first: Vec<_> = scan(&mut bridges).iter().map(|bridge| bridge.behind).collect();
         let second: Vec<_> = scan(&mut bridges).iter().map(|bridge| bridge.behind).collect();
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The decoder answers whatever the bytes are, and a reader that shares no code with it agrees.
+//! The decoder has a result for any bytes: that of another decoder, which shares no code with it.
 
 use pci_liveupdate_host::{
     abi::{
@@ -18,7 +18,7 @@ use proptest::{
     sample::Index, //
 };
 
-/// An entry, more often than not free or one of a few functions.
+/// An entry, often a free one or one of a few functions.
 fn entry() -> impl Strategy<Value = (u32, u16, u16)> {
     let domain = prop_oneof![0..2u32, Just(u32::MAX), any::<u32>()];
     let bdf = prop_oneof![0..8u16, Just(u16::MAX), any::<u16>()];
@@ -27,7 +27,7 @@ fn entry() -> impl Strategy<Value = (u32, u16, u16)> {
     (domain, bdf, count)
 }
 
-/// A block whose numbers agree. It may name a function twice.
+/// A block whose numbers are right. It may name a function twice.
 fn counted() -> impl Strategy<Value = Block> {
     vec(entry(), 0..12).prop_map(|entries| {
         let empty = Block::for_devices(entries.len());
@@ -41,7 +41,7 @@ fn counted() -> impl Strategy<Value = Block> {
     })
 }
 
-/// `limit`, its neighbours, or something else.
+/// `limit`, a number next to it, or any other.
 fn around(limit: usize) -> impl Strategy<Value = u32> {
     let limit = u32::try_from(limit).expect("a small number");
 
@@ -62,7 +62,7 @@ proptest! {
     #![proptest_config(cases::config(cases::DECODER))]
 
     #[test]
-    fn any_bytes_get_an_answer(
+    fn any_bytes_have_a_result(
         max in prop_oneof![0..20u32, any::<u32>()],
         nr in prop_oneof![0..20u32, any::<u32>()],
         rest in vec(any::<u8>(), 0..160),
@@ -73,7 +73,7 @@ proptest! {
     }
 
     #[test]
-    fn a_block_with_damaged_bytes_gets_an_answer(
+    fn a_block_with_damaged_bytes_has_a_result(
         block in counted(),
         damage in vec((any::<Index>(), prop_oneof![0..4u8, any::<u8>()]), 0..4),
     ) {
@@ -90,7 +90,7 @@ proptest! {
     #![proptest_config(cases::config(cases::DETAIL))]
 
     #[test]
-    fn numbers_around_their_limits_are_told_apart(
+    fn numbers_around_their_limits_are_distinguished(
         (block, max, nr) in counted().prop_flat_map(|block| {
             let fits = block.bytes().len() / 8 - 1;
             let used = block.folio().nr_devices as usize;
@@ -101,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_in_free_entries_and_behind_the_array_does_not_matter(
+    fn free_entries_and_memory_behind_the_array_have_no_meaning(
         block in counted(),
         junk in vec(any::<(u32, u16)>(), 12),
         behind in vec(entry(), 1..4),
@@ -126,7 +126,7 @@ proptest! {
 }
 
 #[test]
-fn a_refusal_says_where_it_looked() {
+fn a_refusal_has_the_offset() {
     let refusals = [
         (Block::for_devices(4).max(5), 0),
         (Block::for_devices(4).max(4).nr(5), 4),

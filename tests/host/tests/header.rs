@@ -20,7 +20,7 @@ use std::{
     process::Command,
 };
 
-/// What the Rust types say, in the words of `c/layout.c`.
+/// The layout of the Rust types, in the format of `c/layout.c`.
 fn rust_layout() -> String {
     let compatible = COMPATIBLE.to_str().expect("the name is ASCII");
     let dev = |name, offset, size| format!("pci_dev_ser.{name} offset {offset} size {size}");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Blocks that the next kernel takes.
+//! Blocks that the next kernel accepts.
 
 use crate::{
     recipe,
@@ -11,7 +11,7 @@ use pci_liveupdate_host::{
     folio::PAGE, //
 };
 
-/// `n` devices of segment 0, each on a root bus of its own function number.
+/// `n` devices of segment 0, with the first `n` function numbers.
 pub fn devices(block: Block, n: u16) -> Block {
     (0..n).fold(block, |block, nth| block.entry(nth.into(), 0, nth, 1))
 }
@@ -27,7 +27,7 @@ pub fn recipes() -> Vec<Recipe> {
         .collect()
 }
 
-/// What machines look like.
+/// Blocks of small machines.
 fn few() -> Vec<Recipe> {
     let behind_root_port = page().entry(0, 0, 0x0100, 1).entry(1, 0, 0x0010, 1);
     let switch = page()
@@ -133,7 +133,7 @@ fn arrays() -> Vec<Recipe> {
     ]
 }
 
-/// Free entries where they may be, and what may be in them.
+/// Free entries in any place, with any contents.
 fn free() -> Vec<Recipe> {
     let holes = page()
         .entry(0, 0, 0x0018, 1)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Says how the blobs in `abi/golden/` were made, and makes those that are not there yet.
+//! Makes the blobs in `abi/golden/` that do not exist yet, from one recipe each.
 //!
-//! What is there stays as it is: kernels that wrote such blocks are out in the world. A recipe that
-//! no longer gives what is checked in ends the run.
+//! Existing blobs are never changed: kernels that write such blocks are in use. A recipe that does
+//! not give the blob of its name is an error.
 //!
 //! ```sh
 //! cargo run --example golden
@@ -28,7 +28,7 @@ use std::{
     process::ExitCode, //
 };
 
-/// How a blob is made.
+/// A blob that is to be made.
 struct Recipe {
     name: &'static str,
     block: Block,
@@ -43,7 +43,7 @@ fn recipe(name: &'static str, block: Block, sentence: &'static str) -> Recipe {
     }
 }
 
-/// The bytes that are stored: without the zeros at the end.
+/// The bytes that are stored, without the zeros at the end.
 fn trimmed(block: &Block) -> &[u8] {
     let bytes = block.bytes();
     let end = bytes.iter().rposition(|&byte| byte != 0);
@@ -51,24 +51,24 @@ fn trimmed(block: &Block) -> &[u8] {
     &bytes[..end.map_or(0, |last| last + 1)]
 }
 
-fn told(name: &str, error: impl Display) -> String {
+fn failed(name: &str, error: impl Display) -> String {
     format!("{name}: {error}")
 }
 
-/// Makes a blob, which is not there yet, and returns its line in the manifest.
+/// Makes a blob that does not exist yet, and returns its line in the manifest.
 fn make(recipe: &Recipe) -> Result<Blob, String> {
     let name = recipe.name;
     let folio = recipe.block.folio();
     let text = text::of(&folio);
 
     if text != text::naive(&folio) {
-        return Err(told(name, "the core and the naive reader do not agree"));
+        return Err(failed(name, "the core and the naive reader do not agree"));
     }
     // `create_new` is what refuses to overwrite.
     let write = |path, bytes: &[u8]| {
         let file = fs::File::create_new(path);
         file.and_then(|mut file| file.write_all(bytes))
-            .map_err(|error| told(name, error))
+            .map_err(|error| failed(name, error))
     };
     write(golden::bin(name), trimmed(&recipe.block))?;
     write(golden::txt(name), text.as_bytes())?;
@@ -86,7 +86,7 @@ fn run() -> Result<(), String> {
         .append(true)
         .create(true)
         .open(golden::manifest())
-        .map_err(|error| told("MANIFEST", error))?;
+        .map_err(|error| failed("MANIFEST", error))?;
     let known: HashMap<_, _> = golden::blobs()
         .into_iter()
         .map(|blob| (blob.name.clone(), blob))
@@ -95,10 +95,10 @@ fn run() -> Result<(), String> {
     for recipe in accepted::recipes().into_iter().chain(refused::recipes()) {
         match known.get(recipe.name) {
             Some(blob) if blob.folio() == recipe.block.folio() => (),
-            Some(_) => return Err(told(recipe.name, "would be overwritten")),
+            Some(_) => return Err(failed(recipe.name, "would be overwritten")),
             None => {
                 let blob = make(&recipe)?;
-                writeln!(manifest, "{blob}").map_err(|error| told("MANIFEST", error))?;
+                writeln!(manifest, "{blob}").map_err(|error| failed("MANIFEST", error))?;
                 println!("{}: made", blob.name);
             }
         }

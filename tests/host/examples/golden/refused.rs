@@ -170,7 +170,7 @@ fn repeated() -> Vec<Recipe> {
     ]
 }
 
-/// What never was a block.
+/// Memory that is not a block.
 fn garbage() -> Vec<Recipe> {
     let swapped = page()
         .max(511_u32.swap_bytes())

@@ -194,6 +194,10 @@ impl Function for Node<'_> {
         self.device().bridge
     }
 
+    fn same(self, other: Self) -> bool {
+        self.nr == other.nr
+    }
+
     fn upstream(self) -> Option<Self> {
         let upstream = self.device().upstream;
 

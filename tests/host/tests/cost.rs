@@ -244,6 +244,7 @@ fn no_step_costs_more_than_a_few_operations_per_function_of_the_path() {
     let steps = outgoing.into_iter().chain(incoming);
 
     for cost in steps.chain([reused(65_536), refused(65_536)]) {
-        assert!(cost.iter().sum::<usize>() <= 12 * PATH, "{cost:?}");
+        // A failure walks the path again, to where it ended and back.
+        assert!(cost.iter().sum::<usize>() <= 14 * PATH, "{cost:?}");
     }
 }

@@ -25,6 +25,11 @@ __rust_helper size_t rust_helper_folio_size(const struct folio *folio)
 	return folio_size(folio);
 }
 
+__rust_helper void *rust_helper_phys_to_virt(phys_addr_t phys)
+{
+	return phys_to_virt(phys);
+}
+
 __rust_helper struct folio *rust_helper_virt_to_folio(const void *addr)
 {
 	return virt_to_folio(addr);

@@ -2,26 +2,31 @@
 
 //! Live Update Orchestrator (LUO).
 //!
-//! A live update replaces the kernel through `kexec` while resources of user space stay alive. User
-//! space drives it: it hands open files to LUO one by one, and gets them back from the next kernel.
-//! The code behind a file does the work, in callbacks that LUO calls at fixed points:
+//! A live update replaces the kernel through `kexec` while resources of user space stay alive. It
+//! is driven by user space, which preserves open files one by one, and retrieves them in the next
+//! kernel. The work is done by callbacks:
 //!
-//! - [`file`](mod@file): what happens to one file. A driver that has files to preserve implements
-//!   [`file::Handler`].
-//! - [`flb`]: state that files share. It is preserved with the first file that depends on it and
-//!   goes away with the last one (File-Lifecycle-Bound). A subsystem implements [`flb::Flb`].
+//! - [`file`](mod@file): the callbacks for one file. A driver whose files can be preserved
+//!   implements [`file::Handler`].
+//! - [`flb`]: the callbacks for state that files share, which is preserved with the first file that
+//!   depends on it and finished with the last one (File-Lifecycle-Bound). A subsystem implements
+//!   [`flb::Flb`].
 //!
 //! ```text
 //!  old kernel                                        new kernel
 //!  ----------                                        ----------
-//!  first file:  Flb::preserve()                      first request:  Flb::retrieve()
-//!  each file:   Handler::preserve()                  each file:      Handler::retrieve()
-//!  called off:  Handler::unpreserve()                                Handler::can_finish()
-//!  last file:   Flb::unpreserve()                                    Handler::finish()
-//!  reboot():    Handler::freeze()   ---- kexec --->  last file:      Flb::finish()
+//!  first file:  Flb::preserve()                      first get:   Flb::retrieve()
+//!  each file:   Handler::preserve()                  each file:   Handler::retrieve()
+//!  cancelled:   Handler::unpreserve()                             Handler::can_finish()
+//!  last file:   Flb::unpreserve()                                 Handler::finish()
+//!  reboot():    Handler::freeze()   ---- kexec --->  last file:   Flb::finish()
 //! ```
 //!
-//! State travels in memory that is preserved through [`kho`](crate::kho).
+//! State is passed on in memory that is preserved through [`kho`](crate::kho). LUO keeps the address
+//! of it. Both traits say as a type ([`kho::Access`]) whether a device accesses that memory; it is a
+//! part of the format that [`COMPATIBLE`](file::Handler::COMPATIBLE) names.
+//!
+//! [`kho::Access`]: crate::kho::Access
 //!
 //! C header: [`include/linux/liveupdate.h`](srctree/include/linux/liveupdate.h)
 
@@ -33,8 +38,8 @@ use crate::{
 pub mod file;
 pub mod flb;
 
-/// Returns whether live updates are switched on (`liveupdate=on`).
-// LUO does not export the C function to modules; this one is.
+/// Returns whether live update is enabled (`liveupdate=on`).
+// LUO does not export the C function to modules, but this function is exported.
 #[inline(never)]
 pub fn is_enabled() -> bool {
     // SAFETY: There are no requirements to call this function.
@@ -43,7 +48,7 @@ pub fn is_enabled() -> bool {
 
 /// Copies a compatible string into the array of a C structure.
 ///
-/// To be evaluated at build time, where a string that does not fit is an error.
+/// A string that does not fit is a build error, if this is evaluated at build time.
 const fn compatible<const N: usize>(string: &CStr) -> [c_char; N] {
     let bytes = string.to_bytes_with_nul();
     let mut array = [0; N];

@@ -2,6 +2,10 @@
 
 //! A folio of the direct map, seen as a value.
 
+use super::{
+    Address,
+    Cpu, //
+};
 use crate::{
     alloc::flags::__GFP_ZERO,
     bindings,
@@ -24,8 +28,8 @@ use zerocopy::KnownLayout;
 /// `T` is a view of the whole folio: if its last field is a slice, the slice has as many elements
 /// as fit, which may be more than were asked for.
 ///
-/// As long as [`preserve`](Self::preserve) is not called, the memory is like any other, and KHO
-/// need not be enabled. Dropping the value unpreserves the memory if necessary, and frees it.
+/// Until [`preserve`](Self::preserve) is called, the memory is like any other, and KHO need not be
+/// enabled. Dropping the value unpreserves the memory if necessary, and frees it.
 ///
 /// # Examples
 ///
@@ -55,12 +59,11 @@ use zerocopy::KnownLayout;
 /// assert!(table.entries.iter().all(|entry| *entry == 0));
 ///
 /// if kho::is_enabled() {
-///     let handle = table.preserve()?;
+///     let address = table.preserve()?.as_raw();
 ///
-///     // The address of a page, for the next kernel.
-///     assert_ne!(handle, 0);
-///     assert!(handle.is_multiple_of(PAGE_SIZE as u64));
-///     assert_eq!(table.preserve()?, handle);
+///     assert_ne!(address, 0);
+///     assert!(address.is_multiple_of(PAGE_SIZE as u64));
+///     assert_eq!(table.preserve()?.as_raw(), address);
 /// }
 ///
 /// table.entries[0] = 42;
@@ -86,8 +89,8 @@ use zerocopy::KnownLayout;
 ///
 /// - `ptr` points to the first byte of a folio of the direct map, is aligned for `T`, and the `T`
 ///   that it points to lies inside the folio. Every bit pattern is a valid `T`.
-/// - The folio has `size` bytes. `self` owns a reference on it, and is the only one in this kernel
-///   to access its memory.
+/// - The folio has `size` bytes. `self` owns a reference on it. Unless it is inside of a
+///   [`Shared`](super::Shared), nobody else accesses its memory.
 /// - If `preserved` is true, the folio is preserved by KHO.
 pub struct Folio<T: ?Sized> {
     pub(super) ptr: NonNull<T>,
@@ -128,7 +131,7 @@ impl<T: ?Sized + FromBytes + IntoBytes + KnownLayout> Folio<T> {
         unsafe { Self::from_raw(folio) }
     }
 
-    /// Takes a reference on a folio over. On failure the reference is put.
+    /// Takes over a reference on a folio. On failure the reference is put.
     ///
     /// Fails with [`EINVAL`] if not even the smallest `T` fits.
     ///
@@ -166,14 +169,13 @@ impl<T: ?Sized + FromBytes + IntoBytes + KnownLayout> Folio<T> {
 }
 
 impl<T: ?Sized> Folio<T> {
-    /// Preserves the folio, and returns the number by which the next kernel finds it.
+    /// Preserves the folio, and returns its address, for the next kernel.
     ///
-    /// The number is the physical address. A folio that is preserved already stays so, and has the
-    /// same number. May sleep. Fails with [`ENOMEM`].
+    /// A folio that is preserved already stays so. May sleep. Fails with [`ENOMEM`].
     ///
     /// Call it only after KHO was initialized (`fs_initcall`), and if
     /// [`is_enabled()`](super::is_enabled): KHO warns otherwise.
-    pub fn preserve(&mut self) -> Result<u64> {
+    pub fn preserve(&mut self) -> Result<Address<Cpu>> {
         if !self.preserved {
             // SAFETY: By the type invariants, the folio is alive.
             to_result(unsafe { bindings::kho_preserve_folio(self.as_raw()) })?;
@@ -181,7 +183,8 @@ impl<T: ?Sized> Folio<T> {
             self.preserved = true;
         }
 
-        Ok(self.phys())
+        // SAFETY: By the type invariants, the folio is preserved, and no device accesses it.
+        Ok(unsafe { Address::new(self.phys()) })
     }
 
     /// Returns how many bytes the folio has.
@@ -192,7 +195,7 @@ impl<T: ?Sized> Folio<T> {
 
     /// Returns whether the folio is still what it was when it was allocated.
     ///
-    /// It always should be. This is for a last look before the next kernel takes over.
+    /// It should always be. This is for a last check before the next kernel is executed.
     pub fn is_intact(&self) -> bool {
         let folio = self.as_raw();
         // SAFETY: By the type invariants, the folio is alive.
@@ -202,7 +205,10 @@ impl<T: ?Sized> Folio<T> {
     }
 
     /// Returns the physical address.
-    pub(super) fn phys(&self) -> u64 {
+    ///
+    /// It is where a device finds the memory, if no IOMMU translates its addresses. A device may
+    /// access the memory only after [`share()`](Self::share).
+    pub fn phys(&self) -> u64 {
         // SAFETY: By the type invariants, the address is one of the direct map.
         unsafe { bindings::virt_to_phys(self.base()) }
     }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Preserved memory that a device works on.
+//! Preserved memory that a device accesses.
 
 use super::{
+    Address,
+    Dma,
     Folio,
-    Handle,
-    Preserved, //
+    Handle, //
 };
 use crate::{
     bindings,
@@ -18,16 +19,19 @@ use crate::{
     prelude::*,
     ptr::KnownSize, //
 };
-use core::ptr::NonNull;
+use core::{
+    mem::ManuallyDrop,
+    ptr::NonNull, //
+};
 
-/// [`Preserved`] memory that a device reads and writes on its own, also while kernels change.
+/// Preserved memory that a device accesses by DMA, also while the kernel is replaced.
 ///
-/// A reference would promise that the memory only changes through it, which a device does not
-/// know. So there are no references to this memory: it is read and written with the methods and
-/// macros of [`Io`](crate::io::Io), each of which makes one volatile access.
+/// The device writes to the memory on its own, so there are no references to it. It is accessed
+/// with the methods and macros of [`Io`](crate::io::Io), which make one volatile access each.
 ///
-/// The device does not notice when the value is dropped and the memory is free again. It must have
-/// stopped to use it before.
+/// Dropping the value leaks the memory: it stays allocated and preserved, since the device does not
+/// know that the value is gone. Free it with [`into_folio`](Self::into_folio), once the device has
+/// stopped.
 ///
 /// # Examples
 ///
@@ -39,7 +43,7 @@ use core::ptr::NonNull;
 ///     },
 ///     kho::{
 ///         self,
-///         Preserved, //
+///         Folio, //
 ///     },
 /// };
 /// use zerocopy_derive::KnownLayout;
@@ -53,48 +57,64 @@ use core::ptr::NonNull;
 /// }
 ///
 /// if kho::is_enabled() {
-///     let ring = Preserved::<Ring>::zeroed(size_of::<Ring>())?.share();
+///     let mut folio = Folio::<Ring>::zeroed(size_of::<Ring>())?;
 ///
-///     io_write!(ring, .slots[try: 3], 42);
+///     folio.slots[3] = 42;
+///
+///     let ring = folio.share()?;
+///
 ///     io_write!(ring, .tail, 4);
-///
 ///     assert_eq!(io_read!(ring, .slots[try: 3]), 42);
 ///     assert_eq!(io_read!(ring, .head), 0);
+///
+///     // SAFETY: No device was told of the memory.
+///     drop(unsafe { ring.into_folio() });
 /// }
 /// # Ok::<(), Error>(())
 /// ```
 ///
 /// # Invariants
 ///
-/// There are no references to the memory.
+/// - The folio is preserved.
+/// - There are no references to its memory, and no [`Address`] of it that says [`Cpu`](super::Cpu).
 pub struct Shared<T: ?Sized> {
-    memory: Preserved<T>,
+    folio: ManuallyDrop<Folio<T>>,
 }
 
-impl<T: ?Sized> Preserved<T> {
-    /// Makes it memory that a device may work on.
-    #[inline]
-    pub fn share(self) -> Shared<T> {
-        // INVARIANT: `self` is moved, so nothing borrows from it.
-        Shared { memory: self }
+impl<T: ?Sized> Folio<T> {
+    /// Preserves the memory for use by a device.
+    ///
+    /// Fails with [`EBUSY`] if it is preserved already, as the next kernel may have been promised
+    /// that no device accesses it, and otherwise like [`preserve()`](Self::preserve). On failure
+    /// the memory is freed.
+    pub fn share(mut self) -> Result<Shared<T>> {
+        if self.preserved {
+            return Err(EBUSY);
+        }
+
+        self.preserve()?;
+        // INVARIANT: The folio was preserved just now. `self` is moved, so nothing borrows from it,
+        // and the address that `preserve()` returned is gone.
+        Ok(Shared {
+            folio: ManuallyDrop::new(self),
+        })
     }
 }
 
 impl<T: FromBytes + IntoBytes> Shared<T> {
-    /// Takes over memory of the previous kernel that a device may be writing to right now.
+    /// Takes over memory of the previous kernel that a device may be accessing at this moment.
     ///
-    /// It is preserved for the kernel after this one from the first moment on, because it cannot
-    /// move there later.
+    /// It is preserved for the kernel after this one at once, since the device cannot be told to
+    /// use other memory later.
     ///
-    /// Fails with [`ENOENT`] if the handle is null, with [`EINVAL`] if it is not the address of
-    /// preserved memory, or if the memory is too small for a `T`, and with [`ENOMEM`] if KHO has no
-    /// room to remember it. It is lost then until the next boot, but never free: the device does
-    /// not know.
-    pub fn take(handle: Handle) -> Result<Self> {
+    /// Fails with [`ENOENT`] if the handle is null, with [`EINVAL`] if no memory was preserved at
+    /// that address, or if it is too small for a `T`, and with [`ENOMEM`]. On failure the memory is
+    /// leaked, since the device may still be accessing it.
+    pub fn take(handle: Handle<Dma>) -> Result<Self> {
         let folio = handle.restore()?.as_ptr();
 
-        // SAFETY: `restore()` returned a folio that is alive, with a reference that is ours and is
-        // not given back by an early return.
+        // SAFETY: `restore()` returned a folio with a reference that is ours, and is not put by an
+        // early return.
         let (size, base) = unsafe { (bindings::folio_size(folio), bindings::folio_address(folio)) };
         let ptr = NonNull::new(base.cast::<T>()).ok_or(EINVAL)?;
         if size < size_of::<T>() || !ptr.is_aligned() {
@@ -103,10 +123,11 @@ impl<T: FromBytes + IntoBytes> Shared<T> {
         // SAFETY: As above.
         to_result(unsafe { bindings::kho_preserve_folio(folio) })?;
 
-        // INVARIANT: `T` fits into the folio, which KHO preserves and nobody else of this kernel
-        // uses, by the type invariant of `Handle`. There was no reference to the memory.
+        // INVARIANT: `T` fits into the folio, is valid for every bit pattern, and was preserved
+        // just now. By the type invariants of `Handle`, nobody else in this kernel accesses the
+        // memory, so there are neither references nor addresses.
         Ok(Self {
-            memory: Preserved(Folio {
+            folio: ManuallyDrop::new(Folio {
                 ptr,
                 size,
                 preserved: true,
@@ -116,13 +137,23 @@ impl<T: FromBytes + IntoBytes> Shared<T> {
 }
 
 impl<T: ?Sized> Shared<T> {
-    /// Returns the number by which the next kernel finds the memory.
-    ///
-    /// It is the physical address of the first byte. To a device whose addresses nobody translates,
-    /// it says where the memory is.
+    /// Returns the address, for the next kernel and for the device.
     #[inline]
-    pub fn handle(&self) -> u64 {
-        self.memory.handle()
+    pub fn address(&self) -> Address<Dma> {
+        // SAFETY: By the type invariants, the folio is preserved, and accessed by a device.
+        unsafe { Address::new(self.folio.phys()) }
+    }
+
+    /// Takes the memory back from the device. It is freed when the result is dropped.
+    ///
+    /// # Safety
+    ///
+    /// No device may access the memory any more. For a PCI device that means that it was reset and
+    /// not started again, or that Bus Master is off, and that its transactions have completed.
+    pub unsafe fn into_folio(self) -> Folio<T> {
+        // INVARIANT: By the safety requirements of this function, this kernel is the only one to
+        // access the memory.
+        ManuallyDrop::into_inner(self.folio)
     }
 }
 
@@ -133,7 +164,7 @@ impl<'a, T: ?Sized + KnownSize> IoBase<'a> for &'a Shared<T> {
     #[inline]
     fn as_view(self) -> SysMem<'a, T> {
         // SAFETY: By the type invariants of `Folio`, the pointer is to an aligned `T` inside of a
-        // folio that lives as long as `self.memory`, hence as `'a`.
-        unsafe { SysMem::new(self.memory.0.ptr.as_ptr()) }
+        // folio that lives as long as `self.folio`, hence as `'a`.
+        unsafe { SysMem::new(self.folio.ptr.as_ptr()) }
     }
 }

@@ -1,30 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Files that user space takes along into the next kernel.
+//! Files that are preserved for the next kernel.
 //!
 //! The life of such a file, in the order of time:
 //!
-//! 1. Old kernel: user space gives a file descriptor to a session of LUO. LUO asks one handler
-//!    after the other whether the file is its own ([`Handler::can_preserve`]), and has the first
-//!    that says yes save the file ([`Handler::preserve`]). The handler returns the number that the
-//!    next kernel gets, and an object that LUO keeps for it. From now on LUO holds a reference on
-//!    the file and one on the handler's module.
-//! 2. If user space closes the session, the handler gets the object back ([`Handler::unpreserve`]),
-//!    and the file is like any other again.
-//! 3. Otherwise user space calls `reboot()`. The handler writes down what may have changed since
-//!    ([`Handler::freeze`]); user space can no longer change anything. If any handler refuses, the
-//!    files that were frozen before are released ([`Handler::unfreeze`]), and `reboot()` fails.
-//! 4. New kernel: `/dev/liveupdate` is opened for the first time, and LUO looks for the handlers of
-//!    all files by [`Handler::COMPATIBLE`]. One that is not there by now is missed for good.
-//! 5. User space asks for the file, and the handler makes it anew ([`Handler::retrieve`]). LUO
-//!    tries that once. It holds a reference on the file that came out of it.
-//! 6. User space finishes the session. If no handler objects ([`Handler::can_finish`]), each one
-//!    cleans up ([`Handler::finish`]), and LUO lets go of the file and of the module. This happens
-//!    to files that were never retrieved, too: [`Incoming`] tells.
+//! 1. Old kernel: user space passes a file descriptor to a session. LUO asks the registered
+//!    handlers in turn whether they support the file ([`Handler::can_preserve`]), and the first one
+//!    that does saves it ([`Handler::preserve`]). The handler returns the address of what it saved,
+//!    and an object that LUO keeps. From now on LUO holds a reference on the file and one on the
+//!    handler's module.
+//! 2. If user space closes the session, the handler gets the object back ([`Handler::unpreserve`]).
+//! 3. Otherwise user space calls `reboot()`. The handler saves what has changed since
+//!    ([`Handler::freeze`]); user space can no longer change anything. If a handler fails, the
+//!    files that were frozen before it are unfrozen ([`Handler::unfreeze`]), and so does `reboot()`.
+//! 4. New kernel: `/dev/liveupdate` is opened for the first time, and LUO looks up the handlers of
+//!    all files by [`Handler::COMPATIBLE`]. A handler that is registered later is never found.
+//! 5. User space retrieves the file, and the handler recreates it ([`Handler::retrieve`]). LUO
+//!    calls this once per file, and holds a reference on the new file.
+//! 6. User space finishes the session. If all handlers agree ([`Handler::can_finish`]), they clean
+//!    up ([`Handler::finish`]), and LUO drops its references on the file and the module. This also
+//!    happens to files that were not retrieved, see [`Incoming`].
 //!
-//! What LUO guarantees: the callbacks for one file never run at the same time. They may sleep, and
-//! run in the context of the process that made the request, with locks of LUO held; hence they must
-//! not wait for anybody who may be waiting for LUO, such as the last close of a preserved file.
+//! Context: the callbacks for one file are serialized. They may sleep. They run in the context of
+//! the process that made the request, with locks of LUO held, and must not wait for anything that
+//! may wait for LUO, such as the last close of a preserved file.
 
 use super::compatible;
 use crate::{
@@ -49,7 +48,7 @@ use core::{
     mem, //
 };
 
-/// The code behind a kind of files that can be preserved.
+/// The callbacks for a type of files that can be preserved.
 ///
 /// See the [module documentation](self) for when the methods are called, and the sample
 /// [`rust_driver_pci_liveupdate.rs`] for a whole driver.
@@ -57,32 +56,34 @@ use core::{
 /// [`rust_driver_pci_liveupdate.rs`]: srctree/samples/rust/rust_driver_pci_liveupdate.rs
 #[vtable]
 pub trait Handler: Sized + 'static {
-    /// The name under which the next kernel looks for the handler. It names the format as well.
+    /// The name by which the next kernel finds the handler. It also names the format.
     const COMPATIBLE: &'static CStr;
+
+    /// Who accesses the preserved memory. This is a part of the format.
+    type Access: kho::Access;
 
     /// What the old kernel keeps for a file, between [`preserve`](Self::preserve) and
     /// [`unpreserve`](Self::unpreserve).
     type Outgoing: ForeignOwnable + Send;
 
-    /// Returns whether the file is one of this handler.
+    /// Returns whether the handler supports the file.
     ///
-    /// Called for files of all kinds, so be quick, and assume nothing about `file`.
+    /// Called for files of all types, so it must be lightweight, and assume nothing about `file`.
     fn can_preserve(file: &File) -> bool;
 
-    /// Saves the file.
+    /// Saves the file, which stays in use.
     ///
-    /// The file stays in use. The number is what [`retrieve`](Self::retrieve) gets in the next
-    /// kernel, as a rule a [`kho::Preserved::handle`].
-    fn preserve(file: &File) -> Result<(u64, Self::Outgoing)>;
+    /// [`retrieve`](Self::retrieve) gets the address in the next kernel. The memory must stay
+    /// preserved until [`unpreserve`](Self::unpreserve).
+    fn preserve(file: &File) -> Result<(kho::Address<Self::Access>, Self::Outgoing)>;
 
-    /// The live update was called off for this file.
+    /// Undoes [`preserve`](Self::preserve), as the live update was cancelled for this file.
     fn unpreserve(file: &File, outgoing: Self::Outgoing) {
         let _ = file;
         drop(outgoing);
     }
 
-    /// Saves what may have changed since [`preserve`](Self::preserve). An error calls the live
-    /// update off.
+    /// Saves what has changed since [`preserve`](Self::preserve). An error cancels the live update.
     fn freeze(
         file: &File,
         outgoing: <Self::Outgoing as ForeignOwnable>::BorrowedMut<'_>,
@@ -91,64 +92,85 @@ pub trait Handler: Sized + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Undoes [`freeze`](Self::freeze), as the live update was called off at the last moment.
+    /// Undoes [`freeze`](Self::freeze), as the live update was cancelled after it.
     fn unfreeze(file: &File, outgoing: <Self::Outgoing as ForeignOwnable>::BorrowedMut<'_>) {
         let _ = (file, outgoing);
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Makes the file anew from what the previous kernel saved.
+    /// Recreates the file from what the previous kernel saved.
     ///
-    /// There is no second try: after an error, everybody who asks for this file gets the same one.
-    fn retrieve(handle: kho::Handle) -> Result<ARef<File>>;
+    /// If it fails, user space gets the same error whenever it retrieves the file again.
+    fn retrieve(handle: kho::Handle<Self::Access>) -> Result<ARef<File>>;
 
-    /// Returns whether the file may be finished. If not, user space is told to try again.
-    fn can_finish(incoming: &Incoming<'_>) -> bool {
+    /// Returns whether the file may be finished. If not, user space gets [`EBUSY`].
+    ///
+    /// LUO calls this for all files of a session before it finishes any of them, and may call it
+    /// again if another file is not ready. A device whose file was not retrieved must be stopped
+    /// here: the memory that it writes to may belong to a file that is finished earlier.
+    fn can_finish(incoming: &Incoming<'_, Self::Access>) -> bool {
         let _ = incoming;
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// The file is on its own from now on: nothing of it may depend on the live update any more.
-    fn finish(incoming: Incoming<'_>);
+    /// Releases everything that was kept for the live update.
+    ///
+    /// `finish` is for subsystems that count files: one call of this method puts one count.
+    fn finish(incoming: Incoming<'_, Self::Access>, finish: Finish<'_>);
 }
 
-/// How far a file got in the new kernel.
-pub enum Incoming<'a> {
-    /// Nobody asked for it. What the previous kernel saved is still there for the handler to take.
-    Untouched(kho::Handle),
-    /// [`Handler::retrieve`] made this file.
+/// What has become of a preserved file in the new kernel.
+pub enum Incoming<'a, A: kho::Access> {
+    /// [`Handler::retrieve`] was not called. What the previous kernel saved can be taken over.
+    Untouched(kho::Handle<A>),
+    /// [`Handler::retrieve`] returned this file.
     Retrieved(&'a File),
-    /// [`Handler::retrieve`] failed, and has used up the handle.
-    Failed(Error),
+    /// [`Handler::retrieve`] failed with `error`. It consumed the handle for `address`.
+    Failed {
+        /// What it returned.
+        error: Error,
+        /// What [`kho::Handle::as_raw`] returned.
+        address: u64,
+    },
 }
 
-impl<'a> Incoming<'a> {
+/// Proof that LUO is finishing a file.
+///
+/// It can be neither made nor copied outside of LUO's callback, so that whatever consumes it is
+/// done at most once per file.
+pub struct Finish<'a>(PhantomData<&'a ()>);
+
+impl<'a, A: kho::Access> Incoming<'a, A> {
     /// # Safety
     ///
-    /// `args` must be what LUO passed to `can_finish` or `finish` of a Rust handler. The result
-    /// must not be used past the callback, and its handle must not be taken in `can_finish`.
+    /// `args` must be what LUO passed to `can_finish` or `finish` of a Rust handler with this `A`.
+    /// The result must not be used after the callback, and its handle must not be consumed in
+    /// `can_finish`.
     unsafe fn from_args(args: &'a bindings::liveupdate_file_op_args) -> Self {
         match args.retrieve_status {
-            // SAFETY: LUO passes what the previous kernel stored for this file, whose memory is
-            // nobody else's. As `retrieve_callback()` has not run, there was no handle before,
-            // except one of an earlier `can_finish`, which did not take it.
+            // SAFETY: LUO passes what the previous kernel stored for this file, which owns the
+            // memory, accessed as the format says. As `retrieve_callback()` has not run, there was
+            // no handle before, except in an earlier `can_finish`, which did not consume it.
             0 => Self::Untouched(unsafe { kho::Handle::from_raw(args.serialized_data) }),
-            status if status < 0 => Self::Failed(Error::from_errno(status)),
-            // SAFETY: As below for other callbacks: LUO holds a reference on the file.
+            status if status < 0 => Self::Failed {
+                error: Error::from_errno(status),
+                address: args.serialized_data,
+            },
+            // SAFETY: As for other callbacks: LUO holds a reference on the file.
             _ => Self::Retrieved(unsafe { file(args) }),
         }
     }
 }
 
-/// Returns the file that a callback is about.
+/// Returns the file of a callback.
 ///
 /// # Safety
 ///
 /// `args` must be what LUO passed to a callback other than `retrieve`, and there must be a file.
 unsafe fn file(args: &bindings::liveupdate_file_op_args) -> &File {
-    // SAFETY: LUO holds a reference on the file while its callbacks run. No `fdget_pos()` without
-    // the lock is going on: in `preserve` this thread is in another system call on another file,
-    // and whoever shares the file with it takes the lock; later on, LUO is the one who shares it.
+    // SAFETY: LUO holds a reference on the file while its callbacks run. There is no `fdget_pos()`
+    // on it without the lock: in `preserve` this thread is in a system call on another file, and
+    // other threads that share the file take the lock; later on, LUO itself shares the file.
     unsafe { File::from_raw_file(args.file) }
 }
 
@@ -156,7 +178,7 @@ unsafe fn file(args: &bindings::liveupdate_file_op_args) -> &File {
 ///
 /// # Invariants
 ///
-/// The C structure is registered, with the `ops` and `compatible` of `H`.
+/// The C structure is registered, with `ops` and `compatible` of `H`.
 #[pin_data(PinnedDrop)]
 pub struct Registration<H: Handler> {
     #[pin]
@@ -199,20 +221,38 @@ impl<H: Handler> Registration<H> {
     /// Registers the handler.
     ///
     /// Fails with [`EEXIST`] if there is a handler of that name, and with [`EOPNOTSUPP`] if live
-    /// updates are switched off.
+    /// update is disabled.
     ///
     /// # Safety
     ///
     /// The registration must not be dropped while LUO holds a file of this handler.
     ///
-    /// LUO holds a reference on [`Handler::OwnerModule`] for each of them. So this is true of a
-    /// registration that belongs to the module, made as the last thing of its `init()` that can
-    /// fail, and dropped by its exit. It is also true of one that is never dropped.
+    /// LUO holds a reference on [`Handler::OwnerModule`] for each of them. So the requirement is met
+    /// if the module owns the registration, creates it as the last step of its `init()` that can
+    /// fail, and drops it on exit. It is also met if the registration is never dropped.
     pub unsafe fn new() -> impl PinInit<Self, Error> {
+        // SAFETY: By the safety requirements of this function; there are no FLBs.
+        unsafe { Self::with_flbs(|_| Ok(()), |_| ()) }
+    }
+
+    /// Registers FLBs with the handler by `register`, and then the handler.
+    ///
+    /// No file of the handler is preserved before the FLBs are registered. If the handler cannot be
+    /// registered, `unregister` undoes what `register` did. Unregistering the handler unregisters
+    /// its FLBs.
+    ///
+    /// # Safety
+    ///
+    /// As for [`new`](Self::new). Unless it fails, `register` must leave nothing behind but FLBs
+    /// that are registered with the handler, and `unregister` must undo that.
+    pub(crate) unsafe fn with_flbs(
+        register: impl FnOnce(*mut bindings::liveupdate_file_handler) -> Result,
+        unregister: impl FnOnce(*mut bindings::liveupdate_file_handler),
+    ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            // INVARIANT: If the closure succeeds, the structure is registered, with what belongs
-            // to `H` in it.
-            inner <- Opaque::try_ffi_init(|slot: *mut bindings::liveupdate_file_handler| {
+            // INVARIANT: If the closure succeeds, the structure is registered, with `ops` and
+            // `compatible` of `H`.
+            inner <- Opaque::try_ffi_init(move |slot: *mut bindings::liveupdate_file_handler| {
                 // SAFETY: `slot` is valid for writes.
                 unsafe {
                     slot.write(bindings::liveupdate_file_handler {
@@ -222,19 +262,15 @@ impl<H: Handler> Registration<H> {
                     })
                 };
 
-                // SAFETY: The structure was initialized just now. It is pinned, and the destructor
+                register(slot)?;
+                // SAFETY: The structure is initialized. It is pinned, and the destructor
                 // unregisters it before its memory is reused; by the safety requirements of this
-                // function, LUO refers to it no longer than that.
+                // function, LUO does not refer to it for longer than that.
                 to_result(unsafe { bindings::liveupdate_register_file_handler(slot) })
+                    .inspect_err(|_| unregister(slot))
             }),
             _handler: PhantomData,
         })
-    }
-
-    /// Returns the C structure.
-    #[inline]
-    pub fn as_raw(&self) -> *mut bindings::liveupdate_file_handler {
-        self.inner.get()
     }
 
     /// # Safety
@@ -244,8 +280,8 @@ impl<H: Handler> Registration<H> {
         _handler: *mut bindings::liveupdate_file_handler,
         file: *mut bindings::file,
     ) -> bool {
-        // SAFETY: LUO holds a reference on the file during the call. There is no `fdget_pos()`
-        // without the lock, as explained for `file()`.
+        // SAFETY: LUO holds a reference on the file during the call. There is no `fdget_pos()` on
+        // it without the lock, as explained in `file()`.
         H::can_preserve(unsafe { File::from_raw_file(file) })
     }
 
@@ -258,9 +294,9 @@ impl<H: Handler> Registration<H> {
 
         from_result(|| {
             // SAFETY: `args` came from LUO, with the file to preserve.
-            let (data, outgoing) = H::preserve(unsafe { file(args) })?;
+            let (address, outgoing) = H::preserve(unsafe { file(args) })?;
 
-            args.serialized_data = data;
+            args.serialized_data = address.as_raw();
             args.private_data = outgoing.into_foreign();
             Ok(0)
         })
@@ -273,7 +309,7 @@ impl<H: Handler> Registration<H> {
         // SAFETY: LUO passes arguments that it does not touch during the call.
         let args = unsafe { &*args };
         // SAFETY: This is what `preserve_callback()` stored. LUO calls this once per preserve, as
-        // the last callback, and forgets the pointer.
+        // the last callback, and drops the pointer.
         let outgoing = unsafe { H::Outgoing::from_foreign(args.private_data) };
 
         // SAFETY: `args` came from LUO, with the file that is preserved.
@@ -318,9 +354,9 @@ impl<H: Handler> Registration<H> {
         let args = unsafe { &mut *args };
 
         from_result(|| {
-            // SAFETY: LUO passes what the previous kernel stored for this file, whose memory is
-            // nobody else's. It calls this once per file, and `Incoming` made no handle that was
-            // taken before.
+            // SAFETY: LUO passes what the previous kernel stored for this file, which owns the
+            // memory, accessed as the format says. It calls this once per file, and no handle in
+            // an `Incoming` was consumed before.
             let handle = unsafe { kho::Handle::from_raw(args.serialized_data) };
             let file = H::retrieve(handle)?;
 
@@ -335,8 +371,8 @@ impl<H: Handler> Registration<H> {
     ///
     /// To be called by LUO only, as the `can_finish` of this handler.
     unsafe extern "C" fn can_finish_callback(args: *mut bindings::liveupdate_file_op_args) -> bool {
-        // SAFETY: LUO passes arguments that it does not touch during the call. The handle cannot be
-        // taken, as it is lent only.
+        // SAFETY: LUO passes arguments that it does not touch during the call. The handle is not
+        // consumed, as it is only borrowed.
         H::can_finish(&unsafe { Incoming::from_args(&*args) })
     }
 
@@ -346,7 +382,9 @@ impl<H: Handler> Registration<H> {
     unsafe extern "C" fn finish_callback(args: *mut bindings::liveupdate_file_op_args) {
         // SAFETY: LUO passes arguments that it does not touch during the call, and calls this once
         // per file, as the last callback.
-        H::finish(unsafe { Incoming::from_args(&*args) });
+        let incoming = unsafe { Incoming::from_args(&*args) };
+
+        H::finish(incoming, Finish(PhantomData));
     }
 }
 

@@ -5,32 +5,30 @@
 //! LUO calls it File-Lifecycle-Bound (FLB). The life of such state, in the order of time:
 //!
 //! 1. In the old kernel, a file is preserved whose handler depends on the FLB. If it is the first
-//!    one, LUO calls [`Flb::preserve`] just before the file's own callback. The FLB allocates its
-//!    memory and returns the number that the next kernel gets, with the object that this kernel
-//!    works on, now *outgoing*.
-//! 2. More files come and go; LUO only counts. When the last one is unpreserved, it calls
+//!    one, LUO calls [`Flb::preserve`] before the file's own callback. The FLB allocates its memory
+//!    and returns the address of it, together with the object that this kernel works on, which is
+//!    now *outgoing*.
+//! 2. LUO counts the files that depend on the FLB. When the last one is unpreserved, it calls
 //!    [`Flb::unpreserve`], and everything may start again from 1.
-//! 3. In the reboot system call LUO writes down the number and the count. No callback tells the
-//!    FLB.
-//! 4. In the new kernel, somebody asks for the object with [`Static::get_incoming`]. At the first
-//!    time LUO calls [`Flb::retrieve`] with the number, and keeps the object, now *incoming*. It
-//!    keeps a failure, too: there is no second try.
-//! 5. Every file that is finished gives back one count. With the last one LUO calls
-//!    [`Flb::finish`]. From then on there is no incoming object, until the next live update.
+//! 3. In the reboot system call, LUO saves the address and the count. There is no callback for it.
+//! 4. In the new kernel, the first [`Static::get_incoming`] makes LUO call [`Flb::retrieve`] with
+//!    the address. LUO keeps the object, which is now *incoming*. It also keeps an error: retrieve
+//!    is never called twice.
+//! 5. Every file that is finished puts one count. With the last one LUO calls [`Flb::finish`]. From
+//!    then on there is no incoming object, until the next live update.
 //!
-//! What LUO guarantees:
+//! Context:
 //!
-//! - Callbacks of one direction never run at the same time as each other or as a request for the
-//!   object of that direction: LUO holds a mutex of the FLB around all of them. They may sleep.
-//!   They must not ask for the object of their own direction, nor take a lock that anybody holds
-//!   while asking for it.
-//! - [`Static::get_incoming`] works from `core_initcall` on, and before the FLB is registered with
-//!   any handler: LUO finds the state of the previous kernel by [`Flb::COMPATIBLE`] alone.
-//! - References count like files. One that is kept past the last file postpones `finish()`, and the
-//!   one that is dropped last runs the callback in the context of the drop. Hence get the
-//!   reference, use it, and drop it where both locks and time allow what `finish()` does.
+//! - The callbacks of one direction are serialized by a mutex of the FLB, as is getting the object
+//!   of that direction. They may sleep. They must not get the object of their own direction, nor
+//!   take a lock that is held while somebody gets it.
+//! - [`Static::get_incoming`] can be called from `core_initcall` on, and before the FLB is
+//!   registered with any handler: LUO finds the state of the previous kernel by
+//!   [`Flb::COMPATIBLE`].
+//! - A reference to the incoming object counts like a file. The last put runs [`Flb::finish`] in
+//!   its own context, so references must be dropped where that is possible.
 //!
-//! LUO exports none of this to modules: an FLB belongs to code that is built in.
+//! LUO does not export FLBs to modules: an FLB is implemented by built-in code.
 
 use super::compatible;
 use crate::{
@@ -59,7 +57,7 @@ use core::{
 ///
 /// # Examples
 ///
-/// A counter that the next kernel continues:
+/// A counter that the next kernel continues to use:
 ///
 /// ```
 /// use kernel::{
@@ -76,16 +74,17 @@ use core::{
 /// impl Flb for Counter {
 ///     const COMPATIBLE: &'static CStr = c"rust-doctest-counter-v1";
 ///
+///     type Access = kho::Cpu;
 ///     type Outgoing = KBox<kho::Preserved<u64>>;
 ///     type Incoming = KBox<kho::Restored<u64>>;
 ///
-///     fn preserve() -> Result<(u64, Self::Outgoing)> {
+///     fn preserve() -> Result<(kho::Address<kho::Cpu>, Self::Outgoing)> {
 ///         let state = kho::Preserved::<u64>::zeroed(size_of::<u64>())?;
 ///
-///         Ok((state.handle(), KBox::new(state, GFP_KERNEL)?))
+///         Ok((state.address(), KBox::new(state, GFP_KERNEL)?))
 ///     }
 ///
-///     fn retrieve(handle: kho::Handle) -> Result<Self::Incoming> {
+///     fn retrieve(handle: kho::Handle<kho::Cpu>) -> Result<Self::Incoming> {
 ///         Ok(KBox::new(kho::Restored::take(handle)?, GFP_KERNEL)?)
 ///     }
 /// }
@@ -100,8 +99,11 @@ use core::{
 /// ```
 #[vtable]
 pub trait Flb: Sized + 'static {
-    /// The name under which the next kernel looks for the state. It names the format as well.
+    /// The name by which the next kernel finds the state. It also names the format.
     const COMPATIBLE: &'static CStr;
+
+    /// Who accesses the preserved memory. This is a part of the format.
+    type Access: kho::Access;
 
     /// What the old kernel works on, between [`preserve`](Self::preserve) and
     /// [`unpreserve`](Self::unpreserve).
@@ -111,24 +113,25 @@ pub trait Flb: Sized + 'static {
     /// [`finish`](Self::finish).
     type Incoming: ForeignOwnable + Send + Sync;
 
-    /// The first file that depends on the state is about to be preserved.
+    /// Preserves the state, as the first file that depends on it is about to be preserved.
     ///
-    /// The number is what [`retrieve`](Self::retrieve) gets in the next kernel, as a rule a
-    /// [`kho::Preserved::handle`]. An error refuses the file.
-    fn preserve() -> Result<(u64, Self::Outgoing)>;
+    /// [`retrieve`](Self::retrieve) gets the address in the next kernel. The memory must stay
+    /// preserved until [`unpreserve`](Self::unpreserve). On an error, the file is not preserved.
+    fn preserve() -> Result<(kho::Address<Self::Access>, Self::Outgoing)>;
 
-    /// The last file that depends on the state was unpreserved.
+    /// Undoes [`preserve`](Self::preserve), as the last file that depends on the state was
+    /// unpreserved.
     fn unpreserve(outgoing: Self::Outgoing) {
         drop(outgoing);
     }
 
-    /// The incoming object is asked for, for the first time.
+    /// Restores the state of the previous kernel.
     ///
-    /// Called at most once, and not at all if the previous kernel had no such state. If it fails,
-    /// everybody who asks gets the same error, for as long as this kernel runs.
-    fn retrieve(handle: kho::Handle) -> Result<Self::Incoming>;
+    /// Called once, or never if the previous kernel preserved no such state. If it fails,
+    /// [`Static::get_incoming`] returns the error from then on.
+    fn retrieve(handle: kho::Handle<Self::Access>) -> Result<Self::Incoming>;
 
-    /// The last file that depends on the state was finished.
+    /// Releases the state, as the last file that depends on it was finished.
     fn finish(incoming: Self::Incoming) {
         drop(incoming);
     }
@@ -138,7 +141,7 @@ pub trait Flb: Sized + 'static {
 ///
 /// # Invariants
 ///
-/// The `ops` and `compatible` of the C structure are those of `F`; the rest is for LUO.
+/// The `ops` and `compatible` of the C structure are those of `F`; the rest belongs to LUO.
 #[repr(transparent)]
 pub struct Static<F: Flb> {
     inner: Opaque<bindings::liveupdate_flb>,
@@ -181,44 +184,49 @@ impl<F: Flb> Static<F> {
 
     /// Makes the files of a handler depend on the state.
     ///
-    /// Fails with [`EEXIST`] if they do already or another FLB has the name, [`ENOSPC`] if LUO has
-    /// no room for one more, [`ENOMEM`], [`EOPNOTSUPP`] if live updates are switched off.
+    /// To be called before the handler itself is registered, so that there are no files of it yet.
+    ///
+    /// Fails with [`EBUSY`] if files of the handler are preserved, [`EEXIST`] if they depend on the
+    /// state already or another FLB has the name, [`ENOSPC`] if LUO has no room for another FLB,
+    /// [`ENOMEM`], and [`EOPNOTSUPP`] if live update is disabled.
     ///
     /// # Safety
     ///
-    /// `handler` must be registered with LUO for the whole call.
+    /// `handler` must point to a handler that is registered with LUO, or is about to be. LUO refers
+    /// to the FLB until [`unregister`](Self::unregister), or until the handler is unregistered.
     pub unsafe fn register(
         &'static self,
         handler: *mut bindings::liveupdate_file_handler,
     ) -> Result {
-        // SAFETY: `handler` is registered by the safety requirements of this function, and by the
-        // type invariant the FLB is valid; it is `'static`.
+        // SAFETY: `handler` is valid by the safety requirements of this function, and by the type
+        // invariant the FLB is; it is `'static`.
         to_result(unsafe { bindings::liveupdate_register_flb(handler, self.as_raw()) })
     }
 
-    /// Undoes [`register`](Self::register), as does the end of the handler's own registration.
+    /// Undoes [`register`](Self::register). Unregistering the handler does so, too.
+    ///
+    /// LUO warns, and the files depend on the state as before, if any of them is preserved.
     ///
     /// # Safety
     ///
-    /// `handler` must be registered with LUO for the whole call, and none of its files preserved.
+    /// The FLB must be registered with `handler`.
     pub unsafe fn unregister(&'static self, handler: *mut bindings::liveupdate_file_handler) {
-        // SAFETY: As in `register()`.
+        // SAFETY: By the safety requirements of this function, `handler` is valid and knows the FLB.
         unsafe { bindings::liveupdate_unregister_flb(handler, self.as_raw()) }
     }
 
-    /// Gets the object that the previous kernel's state became, and makes it at the first time.
+    /// Gets a reference to the incoming object, which is retrieved if it was not before.
     ///
     /// Fails with [`ENODATA`] if there was no live update or the object is finished, [`ENOENT`] if
-    /// no such state was handed over, [`EOPNOTSUPP`] if live updates are switched off, and with the
-    /// error of [`Flb::retrieve`].
+    /// the previous kernel preserved no such state, [`EOPNOTSUPP`] if live update is disabled, and
+    /// with the error of [`Flb::retrieve`].
     pub fn get_incoming(&'static self) -> Result<IncomingRef<F>> {
         let mut obj = ptr::null_mut();
 
         // SAFETY: By the type invariant, the C structure is valid; it is `'static`.
         to_result(unsafe { bindings::liveupdate_flb_get_incoming(self.as_raw(), &mut obj) })?;
 
-        // INVARIANT: LUO just counted a reference for us, and `obj` is what `retrieve_callback()`
-        // stored, as LUO calls no other to make one.
+        // INVARIANT: LUO counted a reference for us, and `obj` is what `retrieve_callback()` stored.
         Ok(IncomingRef { flb: self, obj })
     }
 
@@ -227,11 +235,11 @@ impl<F: Flb> Static<F> {
     /// To be called by LUO only, as the `preserve` of this FLB.
     unsafe extern "C" fn preserve_callback(args: *mut bindings::liveupdate_flb_op_args) -> c_int {
         from_result(|| {
-            let (data, outgoing) = F::preserve()?;
+            let (address, outgoing) = F::preserve()?;
 
             // SAFETY: LUO passes arguments that it does not touch during the call.
             unsafe {
-                (*args).data = data;
+                (*args).data = address.as_raw();
                 (*args).obj = outgoing.into_foreign();
             }
             Ok(0)
@@ -243,7 +251,7 @@ impl<F: Flb> Static<F> {
     /// To be called by LUO only, as the `unpreserve` of this FLB.
     unsafe extern "C" fn unpreserve_callback(args: *mut bindings::liveupdate_flb_op_args) {
         // SAFETY: LUO passes valid arguments, with the `obj` that `preserve_callback()` stored. It
-        // calls this once per preserve, when there is no reference left, and forgets the `obj`.
+        // calls this once per preserve, when there is no reference left, and drops the `obj`.
         F::unpreserve(unsafe { F::Outgoing::from_foreign((*args).obj) });
     }
 
@@ -253,7 +261,8 @@ impl<F: Flb> Static<F> {
     unsafe extern "C" fn retrieve_callback(args: *mut bindings::liveupdate_flb_op_args) -> c_int {
         from_result(|| {
             // SAFETY: LUO passes valid arguments. `data` is what the previous kernel stored for the
-            // FLB of this name, whose memory is nobody else's. LUO calls this only once.
+            // FLB of this name, which owns the memory, accessed as the format says. LUO calls this
+            // only once.
             let handle = unsafe { kho::Handle::from_raw((*args).data) };
             let incoming = F::retrieve(handle)?;
 
@@ -268,18 +277,18 @@ impl<F: Flb> Static<F> {
     /// To be called by LUO only, as the `finish` of this FLB.
     unsafe extern "C" fn finish_callback(args: *mut bindings::liveupdate_flb_op_args) {
         // SAFETY: LUO passes valid arguments, with the `obj` that `retrieve_callback()` stored. It
-        // calls this once, when there is no reference left, and forgets the `obj`.
+        // calls this once, when there is no reference left, and drops the `obj`.
         F::finish(unsafe { F::Incoming::from_foreign((*args).obj) });
     }
 }
 
-/// A reference to an incoming object. Counts like a file that is not finished.
+/// A reference to an incoming object. It counts like a file that is not finished.
 ///
 /// # Invariants
 ///
 /// LUO counts a reference on the incoming object of `flb` for this value. `obj` is that object, as
 /// made by `<F::Incoming as ForeignOwnable>::into_foreign()`.
-#[must_use = "the reference is given back at once when it is unused"]
+#[must_use = "the reference is put at once if it is unused"]
 pub struct IncomingRef<F: Flb> {
     flb: &'static Static<F>,
     obj: *mut c_void,
@@ -288,15 +297,15 @@ pub struct IncomingRef<F: Flb> {
 impl<F: Flb> IncomingRef<F> {
     /// Borrows the object.
     pub fn get(&self) -> <F::Incoming as ForeignOwnable>::Borrowed<'_> {
-        // SAFETY: By the type invariants, `obj` came from `into_foreign()`; LUO does not give it to
-        // `finish_callback()` while the reference is counted, and only hands out shared borrows.
+        // SAFETY: By the type invariants, `obj` came from `into_foreign()`; LUO does not pass it to
+        // `finish_callback()` while the reference is counted, and all borrows are shared.
         unsafe { F::Incoming::borrow(self.obj) }
     }
 }
 
 impl<F: Flb> Drop for IncomingRef<F> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, there is a reference to give back.
+        // SAFETY: By the type invariants, there is a reference to put.
         unsafe { bindings::liveupdate_flb_put_incoming(self.flb.as_raw()) }
     }
 }

@@ -2,19 +2,20 @@
 
 //! PCI devices that keep running while the kernel is replaced.
 //!
-//! This is for drivers that offer a file per device. The files are preserved by a
-//! [`file::Handler`]; its callbacks say when the device itself is concerned:
+//! This is for drivers that offer one file per device. The files are preserved by a
+//! [`file::Handler`], whose callbacks preserve and finish the device:
 //!
 //! ```text
 //!  old kernel    Handler::preserve()     Device::liveupdate_preserve()  -> Outgoing
 //!                Handler::unpreserve()   drop(Outgoing)
-//!  new kernel    probe()                 Device::is_incoming(): leave the device as it runs
-//!                Handler::finish()       Device::liveupdate_incoming()  -> Incoming::finish()
+//!  new kernel    probe()                 Device::is_incoming(): leave the device as it is
+//!                Handler::can_finish()   Device::liveupdate_stop(), if its file was not retrieved
+//!                Handler::finish()       Device::liveupdate_finish()
 //! ```
 //!
-//! In between the PCI core keeps what the device depends on: its bus numbers, the routing of its
-//! transactions, and Bus Master on it and on every bridge above it. What is inside the device is
-//! for the driver to keep.
+//! In between, the PCI core keeps what the device depends on: its bus numbers, the routing of its
+//! transactions, and Bus Master on it and on every bridge above it. The state inside the device is
+//! kept by the driver.
 //!
 //! C header: [`include/linux/pci_liveupdate.h`](srctree/include/linux/pci_liveupdate.h)
 
@@ -29,42 +30,38 @@ use crate::{
 
 /// The registration of a handler whose files preserve PCI devices.
 ///
-/// # Invariants
-///
-/// The state of the PCI core is registered with `handler`.
-#[pin_data(PinnedDrop)]
+/// The state of the PCI core is registered with the handler before LUO knows the handler, so that
+/// it is preserved with every file.
+#[pin_data]
 pub struct Registration<H: file::Handler> {
     #[pin]
     handler: file::Registration<H>,
 }
 
 impl<H: file::Handler> Registration<H> {
-    /// Registers the handler with LUO, and the state of the PCI core with the handler.
+    /// Registers the state of the PCI core with the handler, and the handler with LUO.
     ///
-    /// Fails with [`EOPNOTSUPP`] if live updates are switched off, and otherwise like
+    /// Fails with [`EOPNOTSUPP`] if live update is disabled, and otherwise like
     /// [`file::Registration::new`].
     ///
     /// # Safety
     ///
     /// As for [`file::Registration::new`].
     pub unsafe fn new() -> impl PinInit<Self, Error> {
-        // INVARIANT: The last step registers the state of the PCI core.
-        try_pin_init!(Self {
-            // SAFETY: By the safety requirements of this function.
-            handler <- unsafe { file::Registration::new() },
-            _: {
-                // SAFETY: The handler was registered just now.
-                to_result(unsafe { bindings::pci_liveupdate_register_flb(handler.as_raw()) })?
-            },
-        })
-    }
-}
+        let register = |handler| {
+            // SAFETY: `with_flbs()` passes a handler that is initialized, and not registered yet.
+            to_result(unsafe { bindings::pci_liveupdate_register_flb(handler) })
+        };
+        let unregister = |handler| {
+            // SAFETY: `register()` succeeded for this handler.
+            unsafe { bindings::pci_liveupdate_unregister_flb(handler) }
+        };
 
-#[pinned_drop]
-impl<H: file::Handler> PinnedDrop for Registration<H> {
-    fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariant; `handler` is dropped, and so unregistered, after this.
-        unsafe { bindings::pci_liveupdate_unregister_flb(self.handler.as_raw()) }
+        pin_init!(Self {
+            // SAFETY: By the safety requirements of this function. The two functions register and
+            // unregister one FLB.
+            handler <- unsafe { file::Registration::with_flbs(register, unregister) },
+        }? Error)
     }
 }
 
@@ -72,13 +69,12 @@ impl Device {
     /// Keeps the device running over the next `kexec`.
     ///
     /// To be called in [`file::Handler::preserve`] of a handler with a [`Registration`]. The result
-    /// belongs into the object that the handler returns.
+    /// is to be kept in the object that the handler returns.
     ///
     /// Fails with [`EINVAL`] if the device cannot be preserved as it is (the log has the reason),
     /// [`EBUSY`] if it is preserved already, [`EAGAIN`] while a scan for devices is running,
     /// [`ENOSPC`] or [`EOVERFLOW`] if there is no room for more devices, [`ENODEV`] if it was
-    /// removed, [`ENOENT`] outside of a handler's callback, [`EOPNOTSUPP`] if live updates are
-    /// switched off, and [`ENOMEM`].
+    /// removed, [`ENOENT`] outside of the callback, and [`EOPNOTSUPP`] if live update is disabled.
     pub fn liveupdate_preserve(&self) -> Result<Outgoing> {
         // SAFETY: By the type invariant, this is a valid device.
         to_result(unsafe { bindings::pci_liveupdate_preserve(self.as_raw()) })?;
@@ -87,49 +83,58 @@ impl Device {
         Ok(Outgoing(self.into()))
     }
 
-    /// Returns whether the previous kernel left the device running, and no driver has finished
-    /// that.
+    /// Returns whether the previous kernel left the device running, and it was not finished since.
     pub fn is_incoming(&self) -> bool {
         // SAFETY: By the type invariant, this is a valid device.
         unsafe { bindings::pci_liveupdate_is_incoming(self.as_raw()) }
     }
 
-    /// Returns the right to finish the device, if it [is incoming](Self::is_incoming).
-    pub fn liveupdate_incoming(&self) -> Option<Incoming> {
-        self.is_incoming().then(|| Incoming(self.into()))
+    /// Stops the DMA of a device whose file was not retrieved: Bus Master is cleared, and pending
+    /// transactions are waited for.
+    ///
+    /// To be called in [`file::Handler::can_finish`] by the driver that is bound to the device.
+    ///
+    /// Fails with [`ETIMEDOUT`] if there are transactions that do not complete.
+    pub fn liveupdate_stop(&self) -> Result {
+        // SAFETY: By the type invariant, this is a valid device.
+        let idle = unsafe {
+            bindings::pci_clear_master(self.as_raw());
+            bindings::pci_wait_for_pending_transaction(self.as_raw())
+        };
+
+        if idle == 0 {
+            return Err(ETIMEDOUT);
+        }
+        Ok(())
+    }
+
+    /// Makes an incoming device one like any other.
+    ///
+    /// To be called in [`file::Handler::finish`]. The PCI core counts the files of the previous
+    /// kernel; the proof stands for one of them, so that none is put twice.
+    ///
+    /// Does nothing if the device is not incoming any more, since it was removed meanwhile.
+    pub fn liveupdate_finish(&self, _finish: file::Finish<'_>) {
+        if self.is_incoming() {
+            // SAFETY: By the type invariant, this is a valid device.
+            unsafe { bindings::pci_liveupdate_finish(self.as_raw()) }
+        }
     }
 }
 
-/// A device that this kernel hands over to the next one.
+/// A device that is preserved for the next kernel.
 ///
-/// Dropping it calls that off. The kernel that executes the next one must do so with the value
-/// alive.
+/// Dropping it unpreserves the device. The value must be alive when the next kernel is executed.
 ///
 /// # Invariants
 ///
 /// The device was preserved once for this value.
-#[must_use = "the device is not preserved any longer once this is dropped"]
+#[must_use = "the device is unpreserved at once if this is unused"]
 pub struct Outgoing(ARef<Device>);
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
         // SAFETY: By the type invariant of `Device`, this is a valid device.
         unsafe { bindings::pci_liveupdate_unpreserve(self.0.as_raw()) }
-    }
-}
-
-/// A device that the previous kernel left running.
-///
-/// Dropping it changes nothing: the device stays incoming until somebody finishes it.
-#[must_use = "the device stays incoming until it is finished"]
-pub struct Incoming(ARef<Device>);
-
-impl Incoming {
-    /// Says that the device is in the hands of its driver, like any other from now on.
-    ///
-    /// To be called in [`file::Handler::finish`].
-    pub fn finish(self) {
-        // SAFETY: By the type invariant of `Device`, this is a valid device.
-        unsafe { bindings::pci_liveupdate_finish(self.0.as_raw()) }
     }
 }

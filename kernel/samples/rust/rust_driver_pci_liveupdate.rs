@@ -2,17 +2,17 @@
 
 //! Rust PCI driver sample: a device that keeps running while the kernel is replaced.
 //!
-//! The driver binds to any device that it is told to:
+//! The driver binds to any device, if user space says so:
 //!
 //! ```sh
 //! echo rust_driver_pci_liveupdate > /sys/bus/pci/devices/0000:01:00.0/driver_override
 //! echo 0000:01:00.0 > /sys/bus/pci/drivers_probe
 //! ```
 //!
-//! For each device there is a file, here `/dev/pci-liveupdate-0000:01:00.0`. What is written to it,
-//! up to 64 bytes, can be read back. An open file can be preserved in a session of
-//! `/dev/liveupdate`: then the device runs on through the next `kexec`, and in the new kernel, once
-//! the device is bound again, the session returns a file for it with the same content.
+//! Each device has a file, here `/dev/pci-liveupdate-0000:01:00.0`. Up to 64 bytes can be written to
+//! it and read back. An open file can be preserved in a session of `/dev/liveupdate`. Then the
+//! device keeps running over the next `kexec`. Once it is bound in the new kernel, a file with the
+//! same content can be retrieved from the session.
 //!
 //! ```text
 //!  old kernel   open()  preserve()  write()  freeze()
@@ -20,21 +20,22 @@
 //!                       the device is       the content
 //!                       kept running        is saved        ---- kexec ---->
 //!
-//!  new kernel   probe()         retrieve()        read()   finish()
-//!                  |                |                         |
-//!               the device is    a file is made for        the device is
-//!               left as it is    the bound device          like any other
+//!  new kernel   probe()         retrieve()            read()   finish()
+//!                  |                |                             |
+//!               the device is    a file is created for         the device is
+//!               left as it is    the bound device              like any other
 //! ```
 //!
-//! What has to be thought of, and where it is done:
+//! What a driver has to consider:
 //!
 //! - [`Driver::probe`]: an incoming device is in use.
-//! - [`Files::preserve`]: what can fail comes first, the device last. What was done is undone by
-//!   dropping it.
-//! - [`Files::freeze`]: user space can change things up to this point.
-//! - A device can lose its driver at any time, also while a file of it is open or preserved. The
-//!   file lives on, and so does [`Endpoint`], but a live update with it is refused.
-//! - What the previous kernel saved may not be what was expected: [`State`] is checked.
+//! - [`Files::preserve`]: the device comes last, after everything that can fail. Dropping undoes
+//!   what was done.
+//! - [`Files::freeze`]: user space can change the state until then.
+//! - [`Files::retrieve`]: the state that the previous kernel saved may be wrong.
+//! - [`Files::can_finish`]: a device whose file was not retrieved is stopped.
+//! - A device can be unbound at any time, also while a file of it is open or preserved. The file and
+//!   its [`Endpoint`] stay, but a live update with them fails.
 
 use core::ptr;
 use kernel::{
@@ -57,6 +58,7 @@ use kernel::{
     liveupdate::{
         self,
         file::{
+            Finish,
             Handler,
             Incoming, //
         }, //
@@ -85,10 +87,10 @@ use zerocopy_derive::{
     KnownLayout, //
 };
 
-/// What the names of the nodes start with.
+/// The prefix of the names of the device nodes.
 const NODE: &str = "pci-liveupdate-";
 
-/// How many bytes can be written to a file.
+/// The maximum number of bytes that can be written to a file.
 const MAX_CONTENT: usize = 64;
 
 /// The name of a device (`0000:01:00.0`), padded with zeroes.
@@ -114,11 +116,11 @@ impl fmt::Display for Name {
     }
 }
 
-/// What the next kernel gets: one per file, each in memory of its own.
+/// The state of a file, as it is preserved for the next kernel.
 ///
-/// Its version is a part of [`Files::COMPATIBLE`].
+/// The version of the layout is a part of [`Files::COMPATIBLE`].
 #[repr(C)]
-#[derive(FromBytes, IntoBytes, KnownLayout)]
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
 struct State {
     name: Name,
     vendor: u16,
@@ -143,7 +145,7 @@ impl State {
     }
 }
 
-/// A device while it is bound, and longer if a file of it is still open.
+/// A device that is bound, or was bound and has open files.
 #[pin_data]
 struct Endpoint {
     name: Name,
@@ -172,13 +174,13 @@ impl Endpoint {
         let pdev = &self.pdev;
 
         if !pdev.is_incoming() {
-            dev_err!(pdev, "not handed over by the previous kernel\n");
+            dev_err!(pdev, "not preserved by the previous kernel\n");
             return Err(ENODEV);
         }
         if (state.vendor, state.device) != (pdev.vendor_id().as_raw(), pdev.device_id()) {
             dev_err!(
                 pdev,
-                "expected device {:04x}:{:04x} in its place\n",
+                "the previous kernel preserved device {:04x}:{:04x} instead\n",
                 state.vendor,
                 state.device
             );
@@ -190,18 +192,42 @@ impl Endpoint {
         *self.content.lock() = content;
         Ok(())
     }
+
+    /// Creates a file with the content that the previous kernel saved.
+    fn recreate(self: &Arc<Self>, state: &State) -> Result<ARef<File>> {
+        let name = c"[pci-liveupdate]";
+
+        self.restore(state)?;
+        let file = MiscDeviceRegistration::<Self>::anon_file(name, self.clone(), flags::O_RDWR)?;
+
+        TABLE.lock().add_file(&file, self.clone())?;
+        Ok(file)
+    }
+
+    /// Stops an incoming device that nobody will take over.
+    fn stop(&self) {
+        let pdev = &self.pdev;
+
+        if !pdev.is_incoming() {
+            return;
+        }
+        match pdev.liveupdate_stop() {
+            Ok(()) => dev_warn!(pdev, "stopped, since its file was not retrieved\n"),
+            Err(err) => dev_err!(pdev, "has pending transactions: {err:?}\n"),
+        }
+    }
 }
 
-/// What the callbacks need to find: PCI, the files, and LUO each come with something else.
+/// The objects that PCI, files and LUO have to find, each by a key of its own.
 struct Table {
-    /// The devices that are bound now.
+    /// The devices that are bound.
     bound: KVec<Arc<Endpoint>>,
-    /// The files that are open now, by their address, and what they were opened for.
+    /// The open files, by their address, and the devices that they were opened for.
     files: KVec<(usize, Arc<Endpoint>)>,
 }
 
 global_lock! {
-    // SAFETY: Initialized by `SampleModule::init()`, before it registers anything.
+    // SAFETY: `SampleModule::init()` initializes it before it registers anything.
     unsafe(uninit) static TABLE: Mutex<Table> = Table {
         bound: KVec::new(),
         files: KVec::new(),
@@ -214,17 +240,17 @@ impl Table {
         self.bound.iter().find(|dev| dev.name == *name).cloned()
     }
 
-    /// Returns an error if the device was unbound since `dev` was opened, even if it is bound
-    /// again: whoever had it in the meantime may have changed it.
+    /// Fails if the device was unbound since `dev` was opened, even if it is bound again: another
+    /// driver may have changed it.
     fn check_bound(&self, dev: &Arc<Endpoint>) -> Result {
         if !self.bound.iter().any(|bound| Arc::ptr_eq(bound, dev)) {
-            dev_err!(dev.pdev, "lost its driver since the file was opened\n");
+            dev_err!(dev.pdev, "was unbound after the file was opened\n");
             return Err(ENODEV);
         }
         Ok(())
     }
 
-    /// Returns what the file was opened for, if it is one of ours.
+    /// Returns the device that the file was opened for, if it is a file of this driver.
     fn opened_for(&self, file: &File) -> Option<Arc<Endpoint>> {
         let found = self.files.iter().find(|(addr, _)| *addr == address(file));
 
@@ -240,14 +266,14 @@ impl Table {
     }
 }
 
-/// What tells one open file from another.
+/// Returns the key of an open file.
 fn address(file: &File) -> usize {
     ptr::from_ref(file).addr()
 }
 
-/// Removes elements, and with the last one the memory: nobody frees what is in a static.
-fn remove<T>(list: &mut KVec<T>, gone: impl Fn(&T) -> bool) {
-    list.retain(|element| !gone(element));
+/// Removes elements, and frees the memory of an empty list, since a static is never dropped.
+fn remove<T>(list: &mut KVec<T>, matches: impl Fn(&T) -> bool) {
+    list.retain(|element| !matches(element));
     if list.is_empty() {
         *list = KVec::new();
     }
@@ -287,33 +313,34 @@ impl MiscDevice for Endpoint {
         let len = iov.copy_from_iter_vec(&mut content, GFP_KERNEL)?;
 
         *kiocb.file().content.lock() = content;
-        // The next read starts with what was written.
+        // The next read returns what was written.
         *kiocb.ki_pos_mut() = 0;
         Ok(len)
     }
 }
 
-/// What the old kernel keeps for a preserved file. Dropping it undoes everything.
+/// What the old kernel keeps for a preserved file. Dropping it unpreserves the file.
 struct Preserved {
-    _running: pci::liveupdate::Outgoing,
+    _outgoing: pci::liveupdate::Outgoing,
     state: kho::Preserved<State>,
     dev: Arc<Endpoint>,
 }
 
-/// The files of this driver, as LUO sees them.
+/// The handler for the files of this driver.
 struct Files;
 
 #[vtable]
 impl Handler for Files {
     const COMPATIBLE: &'static CStr = c"rust-pci-liveupdate-v1";
 
+    type Access = kho::Cpu;
     type Outgoing = KBox<Preserved>;
 
     fn can_preserve(file: &File) -> bool {
         TABLE.lock().opened_for(file).is_some()
     }
 
-    fn preserve(file: &File) -> Result<(u64, Self::Outgoing)> {
+    fn preserve(file: &File) -> Result<(kho::Address<kho::Cpu>, Self::Outgoing)> {
         let dev = TABLE.lock().opened_for(file).ok_or(ENODEV)?;
         TABLE.lock().check_bound(&dev)?;
 
@@ -323,14 +350,14 @@ impl Handler for Files {
         state.vendor = dev.pdev.vendor_id().as_raw();
         state.device = dev.pdev.device_id();
 
-        // With a driver for real hardware, this is where the device is told to go on by itself.
+        // A driver for real hardware would prepare the device to run without it.
         let preserved = Preserved {
-            _running: dev.pdev.liveupdate_preserve()?,
+            _outgoing: dev.pdev.liveupdate_preserve()?,
             state,
             dev,
         };
 
-        Ok((preserved.state.handle(), KBox::new(preserved, GFP_KERNEL)?))
+        Ok((preserved.state.address(), KBox::new(preserved, GFP_KERNEL)?))
     }
 
     fn freeze(_file: &File, preserved: &mut Preserved) -> Result {
@@ -340,26 +367,30 @@ impl Handler for Files {
         preserved.state.set_content(&dev.content.lock())
     }
 
-    fn retrieve(handle: kho::Handle) -> Result<ARef<File>> {
+    fn retrieve(handle: kho::Handle<kho::Cpu>) -> Result<ARef<File>> {
         let state = kho::Restored::<State>::take(handle)?;
         let bound = TABLE.lock().bound(&state.name);
         let dev = bound.ok_or(ENODEV).inspect_err(|_| {
-            pr_err!("{} is not bound, its file is lost\n", state.name);
+            pr_err!(
+                "{} is not bound, its file cannot be retrieved\n",
+                state.name
+            );
         })?;
 
-        dev.restore(&state)?;
-
-        let name = c"[pci-liveupdate]";
-        let file = MiscDeviceRegistration::<Endpoint>::anon_file(name, dev.clone(), flags::O_RDWR)?;
-
-        TABLE.lock().add_file(&file, dev)?;
-        Ok(file)
+        // The file cannot be retrieved again after a failure.
+        dev.recreate(&state).inspect_err(|_| dev.stop())
     }
 
-    /// Only a device that has its driver is in good hands. Nobody waits for one that is gone.
-    fn can_finish(incoming: &Incoming<'_>) -> bool {
+    /// Stops the device of a file that was not retrieved. A session with a retrieved file can be
+    /// finished while the device has its driver.
+    fn can_finish(incoming: &Incoming<'_, kho::Cpu>) -> bool {
         match incoming {
-            Incoming::Untouched(_) => false,
+            Incoming::Untouched(handle) => {
+                if let Some(dev) = untouched(handle) {
+                    dev.stop();
+                }
+                true
+            }
             Incoming::Retrieved(file) => {
                 let table = TABLE.lock();
 
@@ -367,24 +398,38 @@ impl Handler for Files {
                     .opened_for(file)
                     .is_none_or(|dev| table.bound(&dev.name).is_some() || !dev.pdev.is_incoming())
             }
-            Incoming::Failed(_) => true,
+            Incoming::Failed { .. } => true,
         }
     }
 
-    fn finish(incoming: Incoming<'_>) {
+    fn finish(incoming: Incoming<'_, kho::Cpu>, finish: Finish<'_>) {
         let dev = match incoming {
             Incoming::Retrieved(file) => TABLE.lock().opened_for(file),
-            // What the previous kernel saved is used up: the device is left to the PCI core.
-            Incoming::Failed(_) | Incoming::Untouched(_) => None,
+            Incoming::Untouched(handle) => {
+                let dev = untouched(&handle);
+
+                // This frees the state. If it is not valid, there is nothing to free.
+                drop(kho::Restored::<State>::take(handle));
+                dev
+            }
+            // The state is gone, and with it the name. The device is left to the PCI core.
+            Incoming::Failed { .. } => None,
         };
 
-        if let Some(incoming) = dev.and_then(|dev| dev.pdev.liveupdate_incoming()) {
-            incoming.finish();
+        if let Some(dev) = dev {
+            dev.pdev.liveupdate_finish(finish);
         }
     }
 }
 
-/// A device in the table, for as long as it is bound.
+/// Returns the device of a file that was not retrieved, if it is bound.
+fn untouched(handle: &kho::Handle<kho::Cpu>) -> Option<Arc<Endpoint>> {
+    let state = handle.peek::<State>().ok()?;
+
+    TABLE.lock().bound(&state.name)
+}
+
+/// The entry of a bound device in the table.
 struct Entry(Arc<Endpoint>);
 
 impl Entry {
@@ -400,7 +445,8 @@ impl Drop for Entry {
     }
 }
 
-/// What a bound device has. The node goes first, so that nobody opens a device that is not there.
+/// The data of a bound device. The node is dropped first, so that it cannot be opened without the
+/// entry.
 #[pin_data]
 struct Bound {
     #[pin]
@@ -410,7 +456,7 @@ struct Bound {
 
 struct Driver;
 
-// Nothing matches: the driver gets a device only if somebody says so.
+// Nothing matches: the driver binds to a device only if user space says so.
 kernel::pci_device_table!(PCI_TABLE, <Driver as pci::Driver>::IdInfo, []);
 
 impl pci::Driver for Driver {
@@ -425,13 +471,12 @@ impl pci::Driver for Driver {
         _info: Option<&'bound Self::IdInfo>,
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
         pin_init::pin_init_scope(move || {
-            // An incoming device is running, for a user who relies on it. A driver for real
-            // hardware would reset any other device here, and set it up. Both of these find it as
-            // they want it, and change nothing.
+            // An incoming device is running and in use. A driver for real hardware would reset and
+            // set up any other device here. These two calls change nothing on an incoming one.
             pdev.enable_device_mem()?;
             pdev.set_master();
             if pdev.is_incoming() {
-                dev_info!(pdev, "running since the previous kernel\n");
+                dev_info!(pdev, "left running by the previous kernel\n");
             }
 
             let dev: &device::Device = pdev.as_ref();
@@ -454,13 +499,13 @@ struct SampleModule {
 }
 
 impl SampleModule {
-    /// Without live updates, the driver is one like any other.
+    /// Registers the handler. If live update is disabled, the driver does without.
     fn register() -> Result<Option<Pin<KBox<pci::liveupdate::Registration<Files>>>>> {
         if !liveupdate::is_enabled() {
             return Ok(None);
         }
 
-        // SAFETY: `init()` calls this last, and the module drops the registration on exit.
+        // SAFETY: This is the last step of `init()`, and the module drops the registration on exit.
         let registration = unsafe { pci::liveupdate::Registration::new() };
 
         Ok(Some(KBox::pin_init(registration, GFP_KERNEL)?))
@@ -483,6 +528,6 @@ module! {
     type: SampleModule,
     name: "rust_driver_pci_liveupdate",
     authors: ["PCI Live Update maintainers"],
-    description: "Rust PCI driver whose devices survive a live update",
+    description: "Rust PCI driver whose devices keep running over a live update",
     license: "GPL",
 }

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A card that the driver is bound to, and what state it is in.
+//! A card that the driver is bound to, and its state.
 //!
 //! ```text
-//!   probe()                      probe() of a device that is incoming
-//!      │                            │
-//!      │ reset, start()             │ nothing
-//!      v                            v
-//!   Running  <── take_over() ── Incoming
-//!      │    <─── start_over() ──    │
-//!      │ stop, free the ring        │ nothing
-//!      └──────────> Gone <──────────┘
-//!                  unbind
+//!     probe()                        probe() of an incoming device
+//!        │                                       │
+//!        │ reset, start()                        │ nothing
+//!        v                                       v
+//!     Running  <──────── take_over() ──────── Incoming
+//!        │                                       │ stop()
+//!        │                                       v
+//!        │                                    Stopped
+//!        │ unbind: reset, free the ring          │ discard(): reset, free the ring
+//!        └───────────────> Idle <────────────────┘
 //! ```
+//!
+//! A card is started by `probe()` only, which may set Bus Master. After `discard()` it is idle until
+//! the driver is bound again.
 
 use crate::{
     receiver::{
@@ -39,14 +43,16 @@ use kernel::{
     }, //
 };
 
-/// What the card is doing.
+/// The state of a card.
 pub(crate) enum State {
-    /// It receives into a ring of the previous kernel, and nobody has asked for that yet.
+    /// It receives into a ring of the previous kernel, whose file was not retrieved yet.
     Incoming,
+    /// It was `Incoming`, and stopped since its file was not retrieved in time.
+    Stopped,
     /// It receives into this ring.
     Running(Ring),
-    /// It does nothing: the driver is not there yet or any more, or had no memory for a ring.
-    Gone,
+    /// It was reset, or the driver is not bound any more.
+    Idle,
 }
 
 /// A card.
@@ -59,25 +65,21 @@ pub(crate) struct Card {
 }
 
 impl Card {
-    /// Binds to a card.
+    /// Creates the card of a device that is being bound.
     pub(crate) fn new(pdev: &pci::Device<Core<'_>>) -> Result<Arc<Self>> {
-        // For a device that is incoming, this changes nothing but a count.
+        // This changes no register of a device that is incoming.
         pdev.enable_device_mem()?;
 
         let bar = pdev.iomap_region_sized::<{ regs::END }>(0, c"e1000e_liveupdate")?;
         let state = if pdev.is_incoming() {
-            // It is receiving at this moment. What a probe is used to do would end that: no reset,
-            // no ring of our own, and no register is written, not even with the value it has.
-            // There is no need to set Bus Master, either: it never was clear.
-            dev_info!(pdev, "still receiving for the previous kernel\n");
+            // It is receiving at this moment. So there is no reset and no new ring, and no register
+            // is written, not even with the value that it has. Bus Master is set.
+            dev_info!(pdev, "receiving into a ring of the previous kernel\n");
             State::Incoming
         } else {
-            if let Err(err) = receiver::reset(&bar) {
-                dev_err!(pdev, "does not come out of its reset\n");
-                return Err(err);
-            }
+            receiver::reset(&bar).inspect_err(|err| dev_err!(pdev, "reset failed: {err:?}\n"))?;
             pdev.set_master();
-            State::Gone
+            State::Idle
         };
 
         Arc::pin_init(
@@ -90,13 +92,13 @@ impl Card {
         )
     }
 
-    /// Has a card that does nothing receive into a ring of its own.
+    /// Makes an idle card receive into a new ring.
     ///
-    /// Whatever fails after that has to stop it again, so this comes last.
+    /// This is the last step of `probe()`, since the card would have to be stopped after a failure.
     pub(crate) fn start(&self) -> Result {
         let mut state = self.state.lock();
 
-        if matches!(*state, State::Gone) {
+        if matches!(*state, State::Idle) {
             let ring = Ring::new(self.name())?;
 
             self.with_bar(|bar| receiver::start(bar, &ring))?;
@@ -105,66 +107,78 @@ impl Card {
         Ok(())
     }
 
-    /// The name of the PCI function.
+    /// Returns the name of the PCI function.
     pub(crate) fn name(&self) -> &CStr {
         let dev: &device::Device = (*self.pdev).as_ref();
 
         dev.name()
     }
 
-    /// Runs `f` with the registers, unless the driver was unbound. `f` must not sleep.
+    /// Calls `f` with the registers, unless the driver was unbound. `f` must not sleep.
     pub(crate) fn with_bar<R>(&self, f: impl FnOnce(&Bar<'_>) -> R) -> Result<R> {
         self.bar.try_access().map(|bar| f(&bar)).ok_or(ENODEV)
     }
 
-    /// Takes over a ring that the device is receiving into.
+    /// Takes over a ring that the card is receiving into.
     pub(crate) fn take_over(&self, ring: Ring) -> Result {
         let mut state = self.state.lock();
 
         if !matches!(*state, State::Incoming) || !self.pdev.is_incoming() {
-            dev_err!(self.pdev, "not left running by the previous kernel\n");
+            dev_err!(self.pdev, "not running since the previous kernel\n");
             return Err(EBUSY);
         }
-        if !self.with_bar(|bar| receiver::runs(bar, &ring))? {
-            dev_err!(
-                self.pdev,
-                "not receiving into the ring of the previous kernel\n"
-            );
+        if !self.with_bar(|bar| receiver::is_receiving(bar, &ring))? {
+            dev_err!(self.pdev, "not receiving into the preserved ring\n");
             return Err(EINVAL);
         }
 
-        // That is all. The device does not notice.
+        // Nothing is written to the card.
         *state = State::Running(ring);
         Ok(())
     }
 
-    /// Does away with the ring of the previous kernel that nobody asked for.
-    pub(crate) fn start_over(&self, abandoned: Ring) -> Result {
+    /// Stops a card whose file was not retrieved. This is final: the file cannot be retrieved later.
+    pub(crate) fn stop(&self) {
         let mut state = self.state.lock();
 
         if !matches!(*state, State::Incoming) {
+            return;
+        }
+        match self.pdev.liveupdate_stop() {
+            Ok(()) => dev_warn!(self.pdev, "stopped, since its file was not retrieved\n"),
+            Err(err) => dev_err!(self.pdev, "has pending transactions: {err:?}\n"),
+        }
+        *state = State::Stopped;
+    }
+
+    /// Resets a card whose file was not retrieved, and frees the ring of the previous kernel.
+    pub(crate) fn discard(&self, ring: Option<Ring>) -> Result {
+        let mut state = self.state.lock();
+
+        if !matches!(*state, State::Incoming | State::Stopped) {
             return Err(EBUSY);
         }
 
-        self.with_bar(receiver::reset)??;
-        *state = State::Gone;
-        // Only now is it true that nobody writes into it.
-        abandoned.free();
-        drop(state);
-        self.start()
+        let stopped = self.with_bar(receiver::reset)??;
+        *state = State::Idle;
+        if let Some(ring) = ring {
+            ring.free(&stopped);
+        }
+        dev_info!(self.pdev, "idle until the driver is bound again\n");
+        Ok(())
     }
 
-    /// Unbinds from the card.
+    /// Stops the card, since the driver is being unbound.
     pub(crate) fn unbind(&self, dev: &pci::Device<Bound>) {
-        match mem::replace(&mut *self.state.lock(), State::Gone) {
-            State::Running(ring) => match self.bar.access(dev.as_ref()) {
-                Ok(bar) if receiver::reset(bar).is_ok() => ring.free(),
-                // Better to lose the memory than to have a device write into it.
-                _ => dev_err!(dev, "does not stop, its ring is left alone\n"),
+        match mem::replace(&mut *self.state.lock(), State::Idle) {
+            State::Running(ring) => match self.bar.access(dev.as_ref()).and_then(receiver::reset) {
+                Ok(stopped) => ring.free(&stopped),
+                // The ring is leaked, since the card may be writing to it.
+                Err(err) => dev_err!(dev, "reset failed, its ring is leaked: {err:?}\n"),
             },
-            // Whoever the ring belongs to may come later.
-            State::Incoming => dev_warn!(dev, "left receiving for the previous kernel\n"),
-            State::Gone => (),
+            // The file can be retrieved when the driver is bound again.
+            State::Incoming => dev_warn!(dev, "still receiving for the previous kernel\n"),
+            State::Stopped | State::Idle => (),
         }
     }
 }

@@ -2,8 +2,7 @@
 
 //! The file of a card, `/dev/e1000e-0000:03:00.0`.
 //!
-//! `read()` takes frames from the ring, as many as fit, each with this in front of it, in the byte
-//! order of the machine:
+//! `read()` takes frames from the ring, as many as fit. Each has a header, in native endianness:
 //!
 //! ```text
 //!  0        2        3        4
@@ -12,9 +11,9 @@
 //!  └────────┴────────┴────────┴───────────────────┘
 //! ```
 //!
-//! Bit 0 of the flags says that the frame goes on in the next record. `errors` is what the card
-//! thinks of the frame, 0 is good. If there is no frame, or none that fits, `read()` returns 0:
-//! nobody waits for frames here.
+//! Bit 0 of the flags is set if the frame continues in the next record. `errors` are the errors that
+//! the card found in the frame. If there is no frame, or none that fits, `read()` returns 0; it
+//! never blocks.
 //!
 //! `/proc/PID/fdinfo/FD` of an open file has the statistics.
 
@@ -51,13 +50,13 @@ use kernel::{
     }, //
 };
 
-/// What the name of the file starts with. The rest is the name of the PCI function.
+/// The prefix of the name of the file. The rest is the name of the PCI function.
 pub(crate) const PREFIX: &str = "e1000e-";
 
 const HEADER: usize = 4;
 const CONTINUED: u8 = 1;
 
-/// Copies a frame to user space. False if there is no room for it.
+/// Copies a frame to user space. Returns false if there is no room for it.
 fn deliver(frame: &Frame, iov: &mut IovIterDest<'_>) -> Result<bool> {
     let data = frame.data();
     let length = u16::try_from(data.len())?.to_ne_bytes();
@@ -75,7 +74,7 @@ fn deliver(frame: &Frame, iov: &mut IovIterDest<'_>) -> Result<bool> {
     Ok(true)
 }
 
-/// Takes frames from the ring. Nothing is allocated here: what a frame needs, the ring has.
+/// Takes frames from the ring and copies them to user space.
 fn take(ring: &mut Ring, iov: &mut IovIterDest<'_>) -> Result {
     while let Some(frame) = ring.peek()? {
         if !deliver(&frame, iov)? {
@@ -111,13 +110,13 @@ impl MiscDevice for Card {
         let mut state = card.state.lock();
         let ring = match &mut *state {
             State::Running(ring) if !ring.frozen => ring,
-            State::Gone => return Err(ENODEV),
+            State::Idle => return Err(ENODEV),
             _ => return Err(EBUSY),
         };
 
         let taken = take(ring, iov);
 
-        // Also after an error: what was consumed before it is the card's again.
+        // Also after an error: the card gets the descriptors that were consumed before it.
         card.with_bar(|bar| receiver::advance(bar, ring))?;
         taken.map(|()| room - iov.len())
     }
@@ -135,6 +134,6 @@ impl MiscDevice for Card {
         seq_print!(m, "waiting:\t{}\n", ring.waiting().unwrap_or(0));
         seq_print!(m, "capacity:\t{}\n", Ring::CAPACITY);
         seq_print!(m, "full:\t{}\n", u8::from(full));
-        seq_print!(m, "canaries:\t{}\n", u8::from(ring.canaries_alive()));
+        seq_print!(m, "canaries:\t{}\n", u8::from(ring.canaries_intact()));
     }
 }

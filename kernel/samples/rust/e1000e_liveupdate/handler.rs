@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The files of the driver, as the Live Update Orchestrator sees them.
+//! The file handler of the driver.
 //!
-//! There is little to do, because the ring is made for this from the start: it lies in memory that
-//! the next kernel finds, it says itself how far user space has read, and the card needs nobody to
-//! go on with it.
+//! There is little to do, since the ring was designed for this: it is in memory that is preserved
+//! from the start, and it holds the position of user space. The card goes on without the driver.
 
 use crate::{
     card::{
@@ -20,8 +19,13 @@ use kernel::{
         file::flags,
         File, //
     },
-    kho,
+    kho::{
+        Address,
+        Dma,
+        Handle, //
+    },
     liveupdate::file::{
+        Finish,
         Handler,
         Incoming, //
     },
@@ -37,7 +41,7 @@ use kernel::{
 /// The handler.
 pub(crate) struct Files;
 
-/// Holds user space back, or lets it go on. A card without a ring cannot be handed over.
+/// Sets whether user space may take frames. Fails if the card has no ring any more.
 fn set_frozen(file: &File, frozen: bool) -> Result {
     let card = TABLE.lock().opened_for(file).ok_or(ENODEV)?;
     let mut state = card.state.lock();
@@ -48,31 +52,41 @@ fn set_frozen(file: &File, frozen: bool) -> Result {
             Ok(())
         }
         _ => {
-            dev_err!(card.pdev, "unbound since it was preserved\n");
+            dev_err!(card.pdev, "was unbound after its file was preserved\n");
             Err(ENODEV)
         }
     }
 }
 
-/// Takes what the previous kernel handed over, with the card it is for.
+/// Takes over the ring of the previous kernel, and looks up its card.
 ///
-/// On failure the memory is lost until the next boot. It must be: the card is writing into it.
-fn adopt(handle: kho::Handle) -> Result<(Ring, Arc<Card>)> {
-    let ring = Ring::adopt(handle)?;
+/// On failure the ring is leaked, since the card may be writing to it.
+fn take_over(handle: Handle<Dma>) -> Result<(Ring, Arc<Card>)> {
+    let ring = Ring::take(handle)?;
     let card = TABLE.lock().owner_of(&ring);
 
     match card {
         Some(card) => Ok((ring, card)),
         None => {
-            pr_err!("the card of a ring of the previous kernel is not bound\n");
+            pr_err!("the card of a preserved ring is not bound\n");
             Err(ENODEV)
         }
     }
 }
 
-fn finish_device(card: &Card) {
-    if let Some(incoming) = card.pdev.liveupdate_incoming() {
-        incoming.finish();
+/// Returns the card whose ring is at that address, even if the ring cannot be read.
+fn card_at(address: u64) -> Option<Arc<Card>> {
+    TABLE.lock().receiving_at(address)
+}
+
+/// Resets a card whose file was not retrieved, and frees its ring if there is one.
+fn discard(card: Arc<Card>, ring: Option<Ring>) -> Option<Arc<Card>> {
+    match card.discard(ring) {
+        Ok(()) => Some(card),
+        Err(err) => {
+            dev_err!(card.pdev, "cannot be reset: {err:?}\n");
+            None
+        }
     }
 }
 
@@ -80,37 +94,37 @@ fn finish_device(card: &Card) {
 impl Handler for Files {
     const COMPATIBLE: &'static CStr = COMPATIBLE;
 
+    /// The card receives into the ring all the time.
+    type Access = Dma;
     type Outgoing = KBox<pci::liveupdate::Outgoing>;
 
     fn can_preserve(file: &File) -> bool {
         TABLE.lock().opened_for(file).is_some()
     }
 
-    fn preserve(file: &File) -> Result<(u64, Self::Outgoing)> {
+    fn preserve(file: &File) -> Result<(Address<Dma>, Self::Outgoing)> {
         let card = TABLE.lock().opened_for(file).ok_or(ENODEV)?;
-        let handle = match &*card.state.lock() {
-            State::Running(ring) => ring.handle(),
+        let address = match &*card.state.lock() {
+            State::Running(ring) => ring.address(),
             _ => return Err(ENODEV),
         };
+        let outgoing = card.pdev.liveupdate_preserve()?;
 
-        // From here on the PCI core leaves the card and the way to it alone.
-        let running = card.pdev.liveupdate_preserve()?;
-
-        Ok((handle, KBox::new(running, GFP_KERNEL)?))
+        Ok((address, KBox::new(outgoing, GFP_KERNEL)?))
     }
 
     /// The position of user space in the ring must not change any more.
-    fn freeze(file: &File, _running: &mut pci::liveupdate::Outgoing) -> Result {
+    fn freeze(file: &File, _outgoing: &mut pci::liveupdate::Outgoing) -> Result {
         set_frozen(file, true)
     }
 
-    fn unfreeze(file: &File, _running: &mut pci::liveupdate::Outgoing) {
-        // The only failure is a card that is gone, and nobody reads from that.
+    fn unfreeze(file: &File, _outgoing: &mut pci::liveupdate::Outgoing) {
+        // It fails only if the card was unbound, and then nobody takes frames.
         let _ = set_frozen(file, false);
     }
 
-    fn retrieve(handle: kho::Handle) -> Result<ARef<File>> {
-        let (ring, card) = adopt(handle)?;
+    fn retrieve(handle: Handle<Dma>) -> Result<ARef<File>> {
+        let (ring, card) = take_over(handle)?;
         let file =
             MiscDeviceRegistration::<Card>::anon_file(c"[e1000e]", card.clone(), flags::O_RDWR)?;
 
@@ -120,27 +134,39 @@ impl Handler for Files {
         Ok(file)
     }
 
-    fn finish(incoming: Incoming<'_>) {
-        match incoming {
-            // Nothing changes for the card. It is one of this kernel now.
-            Incoming::Retrieved(file) => {
-                let card = TABLE.lock().opened_for(file);
+    /// Stops a card whose ring nobody took over. The ring may be freed, or be in memory that
+    /// another file of the session frees.
+    fn can_finish(incoming: &Incoming<'_, Dma>) -> bool {
+        let address = match incoming {
+            Incoming::Retrieved(_) => return true,
+            Incoming::Untouched(handle) => handle.as_raw(),
+            Incoming::Failed { address, .. } => *address,
+        };
 
-                if let Some(card) = card {
-                    finish_device(&card);
-                }
-            }
-            // Nobody wants the frames. The card gets what any other would have got in probe().
+        if let Some(card) = card_at(address) {
+            card.stop();
+        }
+        true
+    }
+
+    fn finish(incoming: Incoming<'_, Dma>, finish: Finish<'_>) {
+        let card = match incoming {
+            // Nothing changes for the card. From now on it belongs to this kernel.
+            Incoming::Retrieved(file) => TABLE.lock().opened_for(file),
             Incoming::Untouched(handle) => {
-                if let Ok((ring, card)) = adopt(handle) {
-                    match card.start_over(ring) {
-                        Ok(()) => finish_device(&card),
-                        Err(err) => dev_err!(card.pdev, "not started over: {err:?}\n"),
-                    }
-                }
+                let card = card_at(handle.as_raw());
+                let ring = Ring::take(handle).ok();
+
+                card.and_then(|card| discard(card, ring))
             }
-            // The log says why. The PCI core names a device that is not finished.
-            Incoming::Failed(_) => (),
+            Incoming::Failed { address, .. } => {
+                card_at(address).and_then(|card| discard(card, None))
+            }
+        };
+
+        // The PCI core names a card that is not finished.
+        if let Some(card) = card {
+            card.pdev.liveupdate_finish(finish);
         }
     }
 }

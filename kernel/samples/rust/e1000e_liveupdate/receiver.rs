@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The receive path of the device: start it, stop it, or leave it running.
+//! The receive path of the card: start it, stop it, or leave it running.
 //!
-//! The driver polls. No interrupt is ever unmasked, so there is none to take over.
+//! The driver polls. It never unmasks an interrupt, so there is none to take over.
 
 use crate::{
+    memory::DESCRIPTORS_AT,
     regs,
     ring::Ring, //
 };
@@ -18,14 +19,17 @@ use kernel::{
     time::Delta, //
 };
 
-/// BAR 0, as much of it as is used.
+/// The used part of BAR 0.
 pub(crate) type Bar<'bound> = pci::Bar<'bound, { regs::END }>;
 
-/// Resets the device. It touches no memory after that, and has no link for a while.
+/// Proof that a card was reset. It is valid until the card is started.
+pub(crate) struct Stopped(());
+
+/// Resets the card. After that it accesses no memory until [`start()`].
 ///
-/// Never for a device that another kernel left running, unless its owner gave it up: frames that
-/// are under way would be lost, and those to come until [`start()`].
-pub(crate) fn reset(bar: &Bar<'_>) -> Result {
+/// All frames that arrive until then are lost, so a card that the previous kernel left running is
+/// reset only if its file was not retrieved.
+pub(crate) fn reset(bar: &Bar<'_>) -> Result<Stopped> {
     bar.write_reg(regs::IMC::zeroed().with_causes(u32::MAX));
     bar.write_reg(regs::RCTL::zeroed());
     bar.write_reg(regs::CTRL::zeroed().with_reset(true));
@@ -36,12 +40,12 @@ pub(crate) fn reset(bar: &Bar<'_>) -> Result {
         Delta::from_micros(10),
         1000,
     )?;
-    // The reset brought the interrupt mask back as well.
+    // The interrupt mask was reset as well.
     bar.write_reg(regs::IMC::zeroed().with_causes(u32::MAX));
-    Ok(())
+    Ok(Stopped(()))
 }
 
-/// Starts a device that was reset.
+/// Starts a card that was reset.
 pub(crate) fn start(bar: &Bar<'_>, ring: &Ring) {
     let address = ring.descriptors();
 
@@ -61,28 +65,37 @@ pub(crate) fn start(bar: &Bar<'_>, ring: &Ring) {
     advance(bar, ring);
 }
 
-/// Gives the descriptors that were consumed back to the device.
+/// Returns the consumed descriptors to the card.
 ///
-/// This is the one write that a driver makes to a receive path that it took over.
+/// This is the only register that the driver writes on a receive path that it took over.
 pub(crate) fn advance(bar: &Bar<'_>, ring: &Ring) {
     bar.write_reg(regs::RDT::zeroed().with_index(ring.tail()));
 }
 
-/// Returns whether the device receives into this ring. Reads only.
-///
-/// The device is the better witness: it has worked with the ring all the time, and knows nothing of
-/// kernels.
-pub(crate) fn runs(bar: &Bar<'_>, ring: &Ring) -> bool {
+/// Returns where the card finds its descriptors.
+fn descriptors(bar: &Bar<'_>) -> u64 {
     let low = u64::from(u32::from(bar.read(regs::RDBAL)));
     let high = u64::from(u32::from(bar.read(regs::RDBAH)));
 
+    high << 32 | low
+}
+
+/// Returns whether the card has its ring in the preserved memory at that address.
+pub(crate) fn is_at(bar: &Bar<'_>, address: u64) -> bool {
+    address.checked_add(DESCRIPTORS_AT) == Some(descriptors(bar))
+}
+
+/// Returns whether the card receives into this ring. Writes nothing.
+///
+/// What the previous kernel saved may be wrong; the registers are what the card goes by.
+pub(crate) fn is_receiving(bar: &Bar<'_>, ring: &Ring) -> bool {
     bar.read(regs::RCTL).enable()
-        && (high << 32 | low) == ring.descriptors()
+        && descriptors(bar) == ring.descriptors()
         && u32::from(bar.read(regs::RDLEN)) == Ring::descriptor_bytes()
         && bar.read(regs::RDT).index() == u32::from(ring.tail())
 }
 
-/// Returns whether the device has no descriptor left: frames may be lost from now on.
+/// Returns whether the card has no descriptor left, so that frames are lost.
 pub(crate) fn is_full(bar: &Bar<'_>) -> bool {
     bar.read(regs::RDH).index() == bar.read(regs::RDT).index()
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The registers of an Intel 82574 that receiving takes.
+//! The registers of an Intel 82574 that are needed to receive.
 
 use kernel::io::register; //
 
@@ -20,11 +20,11 @@ register! {
 
     /// Receive control.
     pub(crate) RCTL(u32) @ 0x0100 {
-        /// Leaves the frame check sequence out of the buffers.
+        /// Does not store the frame check sequence.
         26:26   strip_crc => bool;
-        /// How long a buffer is: 3 means 256 bytes.
+        /// The size of a buffer: 3 means 256 bytes.
         17:16   buffer_size;
-        /// Accepts broadcast frames, besides those to our own address.
+        /// Accepts broadcast frames, besides those to its own address.
         15:15   accept_broadcast => bool;
         /// Receives.
         1:1     enable => bool;
@@ -45,16 +45,16 @@ register! {
         19:0    bytes;
     }
 
-    /// The descriptor that the device fills next.
+    /// The descriptor that the card fills next.
     pub(crate) RDH(u32) @ 0x2810 {
         15:0    index;
     }
 
-    /// The first descriptor that the device must not use.
+    /// The first descriptor that the card must not use.
     pub(crate) RDT(u32) @ 0x2818 {
         15:0    index;
     }
 }
 
-/// Where the registers above end, and how much of BAR 0 is mapped at least.
+/// The end of these registers, and the minimum size of the mapping of BAR 0.
 pub(crate) const END: usize = 0x2820;

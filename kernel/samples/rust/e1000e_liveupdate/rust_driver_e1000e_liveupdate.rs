@@ -2,30 +2,29 @@
 
 //! A network card that keeps receiving while the kernel is replaced.
 //!
-//! A driver for the Intel 82574 (QEMU's `e1000e`) that does one thing: it receives frames into a
-//! ring, and user space reads them from a file ([`file`]). It is no network interface. It shows
-//! what a driver for real hardware has to think of when its device lives on over a `kexec`, in the
-//! order of reading:
+//! This driver for the Intel 82574 (QEMU's `e1000e`) receives frames into a ring, and user space
+//! reads them from a file ([`file`]). There is no network interface. It shows what a driver for real
+//! hardware has to consider if its device keeps running over a `kexec`, in this order:
 //!
-//! - [`memory`]: what the card works on lies in memory that the next kernel finds, in a layout that
-//!   both kernels know by a name with a version.
-//! - [`ring`]: that memory is not freed as long as the card may write into it, whatever fails.
-//! - [`receiver`]: which registers are written when, and which only while nobody needs the card.
-//! - [`card`]: a card that is bound may belong to somebody already.
-//! - [`handler`]: what happens when user space preserves a file, and asks for it in the new kernel.
+//! - [`memory`]: the memory that the card accesses is preserved, in a layout that both kernels know
+//!   by a name with a version.
+//! - [`ring`]: this memory is not freed while the card may write to it, whatever fails.
+//! - [`receiver`]: which registers are written, and which only if the card is not in use.
+//! - [`card`]: a card may be in use when the driver is bound to it.
+//! - [`handler`]: what happens when user space preserves a file, retrieves it, or does not.
 //!
 //! ```text
-//!            user space                   read()          read()                read()
-//!                                            ^               ^                     ^
-//!  old kernel     probe()     preserve()     │               │        new kernel   │
-//!             reset, start     nothing!      │               │         take_over() │
-//!                  │                         │      kexec    │      only looks     │
-//!                  v                         │               │                     │
-//!  card            ═════════ ring ═══════════╪═══════════════╪═════════════════════╪════>
+//!  user space                            read()          read()               read()
+//!                                           ^               ^                    ^
+//!  old kernel     probe()     preserve()    │               │       new kernel   │
+//!             reset, start     nothing      │               │       take_over()  │
+//!                  │                        │     kexec     │       reads only   │
+//!                  v                        │               │                    │
+//!  card            ════════ ring ═══════════╪═══════════════╪════════════════════╪════>
 //! ```
 //!
-//! The ring is polled and never interrupts, so that no interrupt has to be handed over. There must
-//! be no IOMMU that translates what the card sends: its tables would have to be handed over, too.
+//! The ring is polled, so no interrupt has to be preserved. No IOMMU may translate the addresses
+//! that the card uses, since its page tables are not preserved.
 
 mod card;
 mod file;
@@ -59,7 +58,8 @@ use kernel::{
     str::CString, //
 };
 
-/// What is there while a card is bound. The file goes first, so that nobody opens what is gone.
+/// The data of a bound card. The node is dropped first, so that it cannot be opened without the
+/// entry.
 #[pin_data]
 struct Binding {
     #[pin]
@@ -75,19 +75,16 @@ kernel::pci_device_table!(
     [(pci::DeviceId::from_id(pci::Vendor::INTEL, 0x10d3), ())]
 );
 
-/// Refuses a card that could not be handed over, before anything is done to it.
+/// Refuses a card that could not be preserved, before anything is done with it.
 fn check(pdev: &pci::Device<Core<'_>>) -> Result {
     if !kho::is_enabled() {
-        dev_err!(
-            pdev,
-            "there is no memory that outlives the kernel, boot with kho=on\n"
-        );
+        dev_err!(pdev, "its ring cannot be preserved, boot with kho=on\n");
         return Err(EOPNOTSUPP);
     }
     if iommu::is_translated(pdev.as_ref()) {
         dev_err!(
             pdev,
-            "an IOMMU translates its addresses, boot with iommu=pt\n"
+            "its DMA addresses are translated, boot with iommu=pt\n"
         );
         return Err(EOPNOTSUPP);
     }
@@ -134,13 +131,13 @@ struct Module {
 }
 
 impl Module {
-    /// Without live updates, the driver is one like any other.
+    /// Registers the handler. If live update is disabled, the driver does without.
     fn register() -> Result<Option<Pin<KBox<pci::liveupdate::Registration<Files>>>>> {
         if !liveupdate::is_enabled() {
             return Ok(None);
         }
 
-        // SAFETY: `init()` calls this last, and the module drops the registration on exit.
+        // SAFETY: This is the last step of `init()`, and the module drops the registration on exit.
         let registration = unsafe { pci::liveupdate::Registration::new() };
 
         Ok(Some(KBox::pin_init(registration, GFP_KERNEL)?))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Misc devices whose name is made at run time.
+//! Misc devices with a dynamic name.
 
 use super::{
     MiscDevice,
@@ -15,7 +15,7 @@ use core::ptr;
 
 /// A [`MiscDeviceRegistration`] that owns the name of its device.
 ///
-/// For a driver that registers one misc device per device that it is bound to.
+/// This is for a driver that registers a misc device for each device that it is bound to.
 ///
 /// # Invariants
 ///
@@ -31,12 +31,11 @@ pub struct NamedRegistration<T> {
 impl<T: MiscDevice> NamedRegistration<T> {
     /// Registers a misc device.
     pub fn register(name: CString) -> impl PinInit<Self, Error> {
-        // SAFETY: `misc` is the only one to get this reference, which it passes on to the misc
-        // core. That one lets go of it when `misc` is dropped. Moving `name` does not move its
-        // bytes.
+        // SAFETY: Only `misc` gets this reference. The misc core does not use it after `misc` was
+        // dropped, which is before `name` is. Moving `name` does not move its bytes.
         let unbound: &'static CStr = unsafe { &*ptr::from_ref::<CStr>(&name) };
 
-        // INVARIANT: `name` is moved into its place, and never changed.
+        // INVARIANT: `misc` refers to the bytes of `name`, which is never changed.
         try_pin_init!(Self {
             misc <- MiscDeviceRegistration::register(MiscDeviceOptions { name: unbound }),
             name,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A preserved card that nobody asks for, or that lost its driver, starts anew.
+"""A preserved card whose file is not retrieved, or whose driver is unbound, is stopped.
 
-In the new kernel the session is finished without asking for the file: the card must be
-stopped before its ring is given back. In the old kernel the driver is unbound: what was
-preserved is not there any more, so the jump is refused. Either way the card works again.
+In the new kernel the session is finished without retrieving the file: the card must be
+stopped before its ring is freed. In the old kernel the driver is unbound: the ring is not
+preserved any more, so the jump is refused. Either way the card works when it is bound again.
 """
 
 from errno import ENODEV
@@ -14,6 +14,7 @@ from demo.run import MACHINE as MACHINE
 from demo.run import PATH
 from demo.traffic import Traffic, sustainable
 from vm import Guest, Vm, check, handover
+from vm.fabric import masters_cleared
 
 TOKEN = 1
 ENOUGH = 200
@@ -40,10 +41,17 @@ def not_retrieved(vm: Vm, old: Guest) -> None:
         traffic.flow(ENOUGH)
         new = vm.live_update()
         traffic.flow(ENOUGH)
-        vm.step("the session is finished, and nobody has asked for the file")
+        vm.step("the session is finished, and its file was not retrieved")
+        card = new.pci("card")
+        before = vm.trace.mark()
         new.retrieve_session().finish()
+        check.true("the card lost Bus Master", masters_cleared(vm.trace, [card], before))
+        check.true("it stays off", not card.bus_master)
         traffic.sender.stop()
         check.empty("incoming", new.incoming())
+        vm.step("the driver is bound again")
+        card.unbind()
+        new.write(f"/sys/bus/pci/drivers/{DRIVER}/bind", card.bdf)
     works(vm, new)
 
 

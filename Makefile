@@ -26,6 +26,7 @@ The PCI Live Update core for Linux.
   make kunit         run the KUnit suites in a booted kernel
   make vm            run the scenarios under QEMU
   make vm-list       list the scenarios, a sentence each
+  make compile-fail  check that misuse of the Rust abstractions does not compile
   make patches-build check that every patch of the series builds, with the feature on and off
 
   make fuzz          look for bytes that the decoder cannot stand; FUZZ=seconds, 60 by default
@@ -40,7 +41,7 @@ The PCI Live Update core for Linux.
 endef
 export HELP
 
-.PHONY: help setup check integrate kernel agent kunit vm vm-list demo test patches-build fuzz clean
+.PHONY: help setup check integrate kernel agent kunit vm vm-list compile-fail demo test patches-build fuzz clean
 
 help:
 	@echo "$$HELP"
@@ -68,6 +69,9 @@ vm: kernel agent
 
 vm-list:
 	@scripts/vm.sh list
+
+compile-fail: kernel
+	@scripts/compile-fail.sh $(CONFIG)
 
 # With JSON=1, nothing but the document is on stdout.
 demo:

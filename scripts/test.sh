@@ -33,10 +33,15 @@ on_kernel() {
 	"$top/scripts/kernel.sh" "$config" && "$top/scripts/vm.sh" "$command" "$config" "$@"
 }
 
+compile_fail() {
+	"$top/scripts/kernel.sh" base && "$top/scripts/compile-fail.sh" base
+}
+
 # The debug kernel takes ten times as long: there, the stories of a list.
 mapfile -t slow < <(grep -v '^#' "$top/configs/debug.scenarios")
 
 suite check "$top/scripts/check.sh"
+suite compile-fail compile_fail
 suite kunit-base on_kernel base kunit
 suite vm-base on_kernel base run
 suite kunit-debug on_kernel debug kunit

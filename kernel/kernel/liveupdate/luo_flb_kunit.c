@@ -13,7 +13,9 @@
 #include <linux/liveupdate.h>
 #include "luo_internal.h"
 
-#define TOKEN 1
+#define TOKEN		1
+#define FILE_NAME	"kunit-file"
+#define FLB_NAME	"kunit-flb-"
 
 static const struct file_operations fops;
 
@@ -85,8 +87,8 @@ static const struct liveupdate_flb_ops flb_ops = {
 };
 
 static struct liveupdate_flb flbs[2] = {
-	{ .ops = &flb_ops, .compatible = "kunit-flb-0" },
-	{ .ops = &flb_ops, .compatible = "kunit-flb-1" },
+	{ .ops = &flb_ops, .compatible = FLB_NAME "0" },
+	{ .ops = &flb_ops, .compatible = FLB_NAME "1" },
 };
 
 static struct liveupdate_file_handler handler;
@@ -96,7 +98,7 @@ static struct luo_file_set file_set;
 static int luo_flb_test_init(struct kunit *test)
 {
 	struct liveupdate_file_handler fresh = {
-		.ops = &fh_ops, .compatible = "kunit-file",
+		.ops = &fh_ops, .compatible = FILE_NAME,
 	};
 
 	if (!kho_is_enabled() || !liveupdate_enabled())
@@ -160,7 +162,7 @@ static void luo_flb_test_busy(struct kunit *test)
 static void luo_flb_test_handler_fails(struct kunit *test)
 {
 	static struct liveupdate_file_handler twin = {
-		.ops = &fh_ops, .compatible = "kunit-file",
+		.ops = &fh_ops, .compatible = FILE_NAME,
 	};
 
 	KUNIT_ASSERT_EQ(test, liveupdate_register_file_handler(&twin), 0);

@@ -22,9 +22,9 @@
 //!  reboot():    Handler::freeze()   ---- kexec --->  last file:   Flb::finish()
 //! ```
 //!
-//! State is passed on in memory that is preserved through [`kho`](crate::kho). LUO keeps the address
-//! of it. Both traits say as a type ([`kho::Access`]) whether a device accesses that memory; it is a
-//! part of the format that [`COMPATIBLE`](file::Handler::COMPATIBLE) names.
+//! State is passed on in memory that is preserved through [`kho`](crate::kho). LUO passes on the
+//! address of that memory. Both traits state as a type ([`kho::Access`]) whether a device accesses
+//! it, which is a part of the format that [`COMPATIBLE`](file::Handler::COMPATIBLE) names.
 //!
 //! [`kho::Access`]: crate::kho::Access
 //!

@@ -9,8 +9,8 @@
 //! echo 0000:01:00.0 > /sys/bus/pci/drivers_probe
 //! ```
 //!
-//! Each device has a file, here `/dev/pci-liveupdate-0000:01:00.0`. Up to 64 bytes can be written to
-//! it and read back. An open file can be preserved in a session of `/dev/liveupdate`. Then the
+//! Each device has a file, here `/dev/pci-liveupdate-0000:01:00.0`. Up to 64 bytes can be written
+//! to it and read back. An open file can be preserved in a session of `/dev/liveupdate`. Then the
 //! device keeps running over the next `kexec`. Once it is bound in the new kernel, a file with the
 //! same content can be retrieved from the session.
 //!
@@ -34,8 +34,8 @@
 //! - [`Files::freeze`]: user space can change the state until then.
 //! - [`Files::retrieve`]: the state that the previous kernel saved may be wrong.
 //! - [`Files::can_finish`]: a device whose file was not retrieved is stopped.
-//! - A device can be unbound at any time, also while a file of it is open or preserved. The file and
-//!   its [`Endpoint`] stay, but a live update with them fails.
+//! - A device can be unbound at any time, also while a file of it is open or preserved. The file
+//!   and its [`Endpoint`] stay, but a live update with them fails.
 
 use core::ptr;
 use kernel::{

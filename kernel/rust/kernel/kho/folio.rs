@@ -237,7 +237,7 @@ impl<T: ?Sized> Deref for Folio<T> {
 impl<T: ?Sized> DerefMut for Folio<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: As in `deref()`; the memory is owned exclusively, and `self` borrowed exclusively.
+        // SAFETY: As in `deref()`. Nobody else accesses the memory, and `self` is borrowed mutably.
         unsafe { self.ptr.as_mut() }
     }
 }

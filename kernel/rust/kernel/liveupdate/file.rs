@@ -11,8 +11,8 @@
 //!    handler's module.
 //! 2. If user space closes the session, the handler gets the object back ([`Handler::unpreserve`]).
 //! 3. Otherwise user space calls `reboot()`. The handler saves what has changed since
-//!    ([`Handler::freeze`]); user space can no longer change anything. If a handler fails, the
-//!    files that were frozen before it are unfrozen ([`Handler::unfreeze`]), and so does `reboot()`.
+//!    ([`Handler::freeze`]); user space can no longer change anything. If a handler fails, so does
+//!    `reboot()`, and the files that were frozen before are unfrozen ([`Handler::unfreeze`]).
 //! 4. New kernel: `/dev/liveupdate` is opened for the first time, and LUO looks up the handlers of
 //!    all files by [`Handler::COMPATIBLE`]. A handler that is registered later is never found.
 //! 5. User space retrieves the file, and the handler recreates it ([`Handler::retrieve`]). LUO
@@ -227,9 +227,9 @@ impl<H: Handler> Registration<H> {
     ///
     /// The registration must not be dropped while LUO holds a file of this handler.
     ///
-    /// LUO holds a reference on [`Handler::OwnerModule`] for each of them. So the requirement is met
-    /// if the module owns the registration, creates it as the last step of its `init()` that can
-    /// fail, and drops it on exit. It is also met if the registration is never dropped.
+    /// LUO holds a reference on [`Handler::OwnerModule`] for each of them. So the requirement is
+    /// met if the module owns the registration, creates it as the last step of its `init()` that
+    /// can fail, and drops it on exit. It is also met if the registration is never dropped.
     pub unsafe fn new() -> impl PinInit<Self, Error> {
         // SAFETY: By the safety requirements of this function; there are no FLBs.
         unsafe { Self::with_flbs(|_| Ok(()), |_| ()) }

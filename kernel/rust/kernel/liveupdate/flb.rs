@@ -211,7 +211,8 @@ impl<F: Flb> Static<F> {
     ///
     /// The FLB must be registered with `handler`.
     pub unsafe fn unregister(&'static self, handler: *mut bindings::liveupdate_file_handler) {
-        // SAFETY: By the safety requirements of this function, `handler` is valid and knows the FLB.
+        // SAFETY: By the safety requirements of this function, `handler` is valid, and the FLB is
+        // registered with it.
         unsafe { bindings::liveupdate_unregister_flb(handler, self.as_raw()) }
     }
 
@@ -226,7 +227,7 @@ impl<F: Flb> Static<F> {
         // SAFETY: By the type invariant, the C structure is valid; it is `'static`.
         to_result(unsafe { bindings::liveupdate_flb_get_incoming(self.as_raw(), &mut obj) })?;
 
-        // INVARIANT: LUO counted a reference for us, and `obj` is what `retrieve_callback()` stored.
+        // INVARIANT: LUO counted a reference for us. `obj` is what `retrieve_callback()` stored.
         Ok(IncomingRef { flb: self, obj })
     }
 

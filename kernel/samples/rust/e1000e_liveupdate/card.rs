@@ -15,8 +15,8 @@
 //!        └───────────────> Idle <────────────────┘
 //! ```
 //!
-//! A card is started by `probe()` only, which may set Bus Master. After `discard()` it is idle until
-//! the driver is bound again.
+//! A card is started only by `probe()`, which may set Bus Master. After `discard()` it is idle
+//! until the driver is bound again.
 
 use crate::{
     receiver::{
@@ -137,7 +137,7 @@ impl Card {
         Ok(())
     }
 
-    /// Stops a card whose file was not retrieved. This is final: the file cannot be retrieved later.
+    /// Stops a card whose file was not retrieved. The file cannot be retrieved any more then.
     pub(crate) fn stop(&self) {
         let mut state = self.state.lock();
 

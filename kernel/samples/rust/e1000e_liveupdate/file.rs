@@ -11,9 +11,9 @@
 //!  └────────┴────────┴────────┴───────────────────┘
 //! ```
 //!
-//! Bit 0 of the flags is set if the frame continues in the next record. `errors` are the errors that
-//! the card found in the frame. If there is no frame, or none that fits, `read()` returns 0; it
-//! never blocks.
+//! Bit 0 of the flags is set if the frame continues in the next record. `errors` are the errors
+//! that the card found in the frame. If there is no frame, or none that fits, `read()` returns 0;
+//! it never blocks.
 //!
 //! `/proc/PID/fdinfo/FD` of an open file has the statistics.
 

@@ -3,8 +3,8 @@
 //! A receive ring: frames in the order in which the card received them.
 //!
 //! The card owns the descriptors from its head up to its tail, and fills one after the other. The
-//! driver owns the others: frames that user space has not taken yet, from [`Record::next`] up to the
-//! head, and one that is never filled, so that a full ring differs from an empty one.
+//! driver owns the others: frames that user space has not taken yet, from [`Record::next`] up to
+//! the head, and one that is never filled, so that a full ring differs from an empty one.
 
 use crate::{
     memory::{
@@ -70,8 +70,8 @@ impl Frame {
 
 /// A ring that a card receives into.
 ///
-/// If it is dropped, its memory is leaked, since the card may be writing to it. [`Ring::free`] frees
-/// the memory.
+/// If it is dropped, its memory is leaked, since the card may be writing to it. [`Ring::free`]
+/// frees the memory.
 pub(crate) struct Ring {
     memory: Shared<Memory>,
     /// User space takes no more frames, since the next kernel is about to be executed.

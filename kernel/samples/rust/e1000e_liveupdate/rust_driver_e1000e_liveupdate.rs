@@ -3,8 +3,8 @@
 //! A network card that keeps receiving while the kernel is replaced.
 //!
 //! This driver for the Intel 82574 (QEMU's `e1000e`) receives frames into a ring, and user space
-//! reads them from a file ([`file`]). There is no network interface. It shows what a driver for real
-//! hardware has to consider if its device keeps running over a `kexec`, in this order:
+//! reads them from a file ([`file`]). There is no network interface. It shows what a driver for
+//! real hardware has to consider if its device keeps running over a `kexec`, in this order:
 //!
 //! - [`memory`]: the memory that the card accesses is preserved, in a layout that both kernels know
 //!   by a name with a version.

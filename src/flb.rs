@@ -59,19 +59,20 @@ pub(crate) static FLB: flb::Static<PciFlb> = flb::Static::new();
 impl flb::Flb for PciFlb {
     const COMPATIBLE: &'static CStr = abi::COMPATIBLE;
 
+    type Access = kho::Cpu;
     type Outgoing = ();
     type Incoming = ();
 
-    fn preserve() -> Result<(u64, ())> {
+    fn preserve() -> Result<(kho::Address<kho::Cpu>, ())> {
         let core = core().ok_or(ENODEV)?;
         let nr = nr_functions();
         let failed = |_: &Error| pr_err!("no memory for a table of {nr} functions\n");
 
         let size = size_for(nr).ok_or(E2BIG).inspect_err(failed)?;
         let mut memory = kho::Folio::<Ser>::zeroed(size).inspect_err(failed)?;
-        let handle = memory.preserve().inspect_err(failed)?;
+        let address = memory.preserve().inspect_err(failed)?;
         core.begin_outgoing(memory).inspect_err(failed)?;
-        Ok((handle, ()))
+        Ok((address, ()))
     }
 
     fn unpreserve((): ()) {
@@ -80,7 +81,7 @@ impl flb::Flb for PciFlb {
         }
     }
 
-    fn retrieve(handle: kho::Handle) -> Result<()> {
+    fn retrieve(handle: kho::Handle<kho::Cpu>) -> Result<()> {
         let core = core().ok_or(ENODEV)?;
         let ser = kho::Restored::<Ser>::take(handle).map_err(|_| {
             pr_err!("handover refused: expected memory preserved by KHO, found none\n");

@@ -10,8 +10,10 @@ use pci_liveupdate_host::{
     folio::Folio,
     logic::{
         path,
+        Entry,
         Function,
         NotPreserved,
+        Outgoing,
         Refused,
         Slot,
         Table, //
@@ -20,6 +22,7 @@ use pci_liveupdate_host::{
     recorder::{
         outgoing,
         Core,
+        Recorder,
         Write, //
     },
     tree::Tree,
@@ -91,6 +94,18 @@ fn a_new_table_is_empty_whatever_the_memory_held() {
     assert_eq!(ser.nr_devices, 0);
     assert_eq!(ser.devices.as_bytes(), [0; 511 * 8]);
     assert_eq!(core.table().check(), Ok(()));
+}
+
+#[test]
+fn no_device_is_preserved_at_first_whatever_the_entries_held() {
+    let mut entry = Entry::default();
+    (entry.ser.refcount, entry.own, entry.bridge) = (7, true, true);
+    let mut core = Outgoing::new(Recorder::new(Folio::for_devices(3)), vec![entry; 3]);
+
+    assert_eq!(core.iter().count(), 0);
+    assert_eq!((core.nr_used(), core.nr_own()), (0, 0));
+    assert_eq!(core.preserve(tree().node(DISK)), Ok(()));
+    assert_eq!(core.nr_used(), 3);
 }
 
 #[test]

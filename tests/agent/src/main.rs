@@ -27,6 +27,7 @@ mod port;
 mod stress;
 mod sys;
 mod verbs;
+mod vfio;
 mod wire;
 
 use std::io;

@@ -85,6 +85,42 @@ pub(crate) fn kexec_file_load(
     check(result).map(drop)
 }
 
+/// `KEXEC_PRESERVE_CONTEXT`
+const PRESERVE_CONTEXT: libc::c_ulong = 2;
+
+/// Where the code of a jump is put: memory that every machine has, and that KHO keeps nothing in.
+const JUMP_ADDRESS: usize = 0x40_0000;
+
+/// `struct kexec_segment`
+#[repr(C)]
+struct KexecSegment {
+    buf: *const u8,
+    bufsz: usize,
+    mem: usize,
+    memsz: usize,
+}
+
+/// Loads code of at most a page, that comes back into this kernel.
+pub(crate) fn kexec_load_preserving_context(code: &[u8]) -> io::Result<()> {
+    let segment = KexecSegment {
+        buf: code.as_ptr(),
+        bufsz: code.len(),
+        mem: JUMP_ADDRESS,
+        memsz: 4096,
+    };
+    // SAFETY: One segment is passed, which describes `code`; the kernel copies it.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_kexec_load,
+            JUMP_ADDRESS,
+            1,
+            &raw const segment,
+            PRESERVE_CONTEXT,
+        )
+    };
+    check(result).map(drop)
+}
+
 pub(crate) fn reboot(command: libc::c_int) -> io::Result<()> {
     // SAFETY: No pointers are passed.
     check(unsafe { libc::reboot(command) }.into()).map(drop)

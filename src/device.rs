@@ -6,6 +6,8 @@ use crate::{
     abi::Key,
     logic::{
         path,
+        Driver,
+        Ending,
         Facts,
         Function,
         Slot, //
@@ -99,6 +101,9 @@ pub(crate) trait DeviceExt {
     /// Whether user space has named its driver.
     fn is_overridden(&self) -> bool;
 
+    /// Its driver. The caller makes sure that it does not go away meanwhile.
+    fn driver(&self) -> Driver;
+
     /// What decides whether it is eligible.
     fn facts(&self) -> Facts;
 
@@ -144,6 +149,22 @@ impl DeviceExt for pci::Device {
     fn is_overridden(&self) -> bool {
         // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
         unsafe { bindings::pci_liveupdate_is_overridden(self.raw()) }
+    }
+
+    fn driver(&self) -> Driver {
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
+        let (bound, liveupdate) = unsafe {
+            (
+                bindings::pci_liveupdate_has_driver(self.raw()),
+                bindings::pci_liveupdate_has_liveupdate_driver(self.raw()),
+            )
+        };
+
+        match (bound, liveupdate) {
+            (false, _) => Driver::None,
+            (true, false) => Driver::Other,
+            (true, true) => Driver::LiveUpdate,
+        }
     }
 
     fn facts(&self) -> Facts {
@@ -308,10 +329,22 @@ pub(crate) fn is_jumping() -> bool {
     unsafe { bindings::pci_liveupdate_jumping() }
 }
 
-/// Whether the next kernel, by which this one is being replaced, gets a handover.
-pub(crate) fn is_handing_over() -> bool {
+/// Whether this kernel is about to end, and how.
+pub(crate) fn ending() -> Ending {
     // SAFETY: Always safe to call.
-    unsafe { bindings::pci_liveupdate_handing_over() }
+    let (handing_over, going_down) = unsafe {
+        (
+            bindings::pci_liveupdate_handing_over(),
+            bindings::pci_liveupdate_going_down(),
+        )
+    };
+
+    match (is_jumping(), handing_over) {
+        (true, true) => Ending::Handover,
+        (true, false) => Ending::Kexec,
+        (false, _) if going_down => Ending::Off,
+        (false, _) => Ending::No,
+    }
 }
 
 /// The device at that address, if there is one.

@@ -74,6 +74,12 @@ bool pci_liveupdate_handing_over(void)
 	return kexec_in_progress && kexec_image && kexec_image->kho.fdt;
 }
 
+/* Not by kexec. */
+bool pci_liveupdate_going_down(void)
+{
+	return system_state > SYSTEM_RUNNING && !kexec_in_progress;
+}
+
 bool pci_liveupdate_trylock_rescan(void)
 {
 	return mutex_trylock(&pci_rescan_remove_lock);
@@ -103,6 +109,22 @@ bool pci_liveupdate_is_proxied(struct pci_dev *dev)
 bool pci_liveupdate_is_overridden(struct pci_dev *dev)
 {
 	return device_has_driver_override(&dev->dev);
+}
+
+/*
+ * As the driver core sees it: devres undoes what a driver did after remove(),
+ * when the PCI core has forgotten the driver.
+ */
+bool pci_liveupdate_has_driver(struct pci_dev *dev)
+{
+	return READ_ONCE(dev->dev.driver);
+}
+
+bool pci_liveupdate_has_liveupdate_driver(struct pci_dev *dev)
+{
+	struct pci_driver *drv = READ_ONCE(dev->driver);
+
+	return drv && drv->liveupdate;
 }
 
 struct pci_dev *pci_liveupdate_next_bridge(struct pci_bus *bus,

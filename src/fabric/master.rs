@@ -1,31 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Bus Master, which stays set where the transactions of a live device depend on it.
+//!
+//! ```text
+//!   keep_master  whoever clears it         pci_clear_master(), pci_disable_device()
+//!   keep_dma     at the end of a kernel    pci_device_shutdown()
+//! ```
 
 use crate::{
     core::Core,
     device::{
-        is_handing_over,
-        is_jumping, //
+        ending,
+        DeviceExt, //
     },
     logic::{
         Function,
-        Status, //
-    },
+        Owned, //
+    }, //
 };
 use kernel::pci;
 
 impl Core {
     /// Whether Bus Master of `dev` stays set, whoever clears it.
     pub(crate) fn keep_master(&self, dev: &pci::Device) -> bool {
-        let status = Status {
+        self.owned(dev)
+            .is_some_and(|owned| owned.keeps_master(ending()))
+    }
+
+    /// Whether Bus Master of `dev` stays set when it is shut down.
+    pub(crate) fn keep_dma(&self, dev: &pci::Device) -> bool {
+        self.owned(dev)
+            .is_some_and(|owned| owned.keeps_dma(ending()))
+    }
+
+    /// What decides who may stop `dev`, if it is live.
+    pub(super) fn owned(&self, dev: &pci::Device) -> Option<Owned> {
+        self.is_live(dev).then(|| Owned {
             incoming: self.is_incoming(dev),
             outgoing: dev.outgoing().is_some(),
             bridge: dev.is_bridge(),
-            jumping: is_jumping(),
-            handing_over: is_handing_over(),
-        };
-
-        status.keeps_master()
+            driver: dev.driver(),
+        })
     }
 }

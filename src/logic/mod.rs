@@ -19,6 +19,7 @@ mod decide;
 mod incoming;
 mod index;
 mod outgoing;
+mod owner;
 mod path;
 mod policy;
 mod slot;
@@ -49,16 +50,18 @@ pub use outgoing::{
     Outgoing,
     Refused, //
 };
+pub use owner::{
+    Driver,
+    Ending,
+    Owned, //
+};
 pub use path::{
     path,
     Function, //
 };
 pub use policy::Policy;
 pub use slot::Slot;
-pub use status::{
-    DriverMatch,
-    Status, //
-};
+pub use status::DriverMatch;
 pub use table::{
     Array,
     Table, //

@@ -20,6 +20,7 @@ void pci_liveupdate_cleanup_device(struct pci_dev *dev);
 void pci_liveupdate_freeze_device(struct pci_dev *dev);
 bool pci_liveupdate_is_live(struct pci_dev *dev);
 bool pci_liveupdate_keep_master(struct pci_dev *dev);
+bool pci_liveupdate_keep_dma(struct pci_dev *dev);
 int pci_liveupdate_scan_bridge(struct pci_dev *bridge, u8 primary, u8 secondary,
 			       u8 subordinate, int pass);
 void pci_liveupdate_init_acs(struct pci_dev *dev);
@@ -43,12 +44,15 @@ unsigned int pci_liveupdate_nr_functions(void);
 u64 pci_liveupdate_clock(void);
 bool pci_liveupdate_jumping(void);
 bool pci_liveupdate_handing_over(void);
+bool pci_liveupdate_going_down(void);
 bool pci_liveupdate_trylock_rescan(void);
 void pci_liveupdate_unlock_rescan(void);
 bool pci_liveupdate_is_virtfn(struct pci_dev *dev);
 bool pci_liveupdate_has_vfs(struct pci_dev *dev);
 bool pci_liveupdate_is_proxied(struct pci_dev *dev);
 bool pci_liveupdate_is_overridden(struct pci_dev *dev);
+bool pci_liveupdate_has_driver(struct pci_dev *dev);
+bool pci_liveupdate_has_liveupdate_driver(struct pci_dev *dev);
 bool pci_liveupdate_group_shared(struct pci_dev *dev);
 struct pci_dev *pci_liveupdate_next_bridge(struct pci_bus *bus,
 					   struct pci_dev *last);
@@ -64,6 +68,11 @@ static inline bool pci_liveupdate_is_live(struct pci_dev *dev)
 }
 
 static inline bool pci_liveupdate_keep_master(struct pci_dev *dev)
+{
+	return false;
+}
+
+static inline bool pci_liveupdate_keep_dma(struct pci_dev *dev)
 {
 	return false;
 }

@@ -179,6 +179,17 @@ pub unsafe extern "C" fn pci_liveupdate_keep_dma(dev: *mut bindings::pci_dev) ->
     core().is_some_and(|core| core.keep_dma(unsafe { device(dev) }))
 }
 
+/// Called by do_pci_enable_device() where it enables INTx: tells whether INTx stays disabled.
+///
+/// # Safety
+///
+/// `dev` must be a valid device, whose driver does not go away meanwhile.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_keep_intx(dev: *mut bindings::pci_dev) -> bool {
+    // SAFETY: By the safety requirements of this function.
+    core().is_some_and(|core| core.keep_intx(unsafe { device(dev) }))
+}
+
 /// Called by pci_scan_bridge_extend() for each bridge, with the numbers in its registers.
 ///
 /// Returns 1 if the bridge keeps these numbers, also where all numbers are assigned anew, an error

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Bus Master, which stays set where the transactions of a live device depend on it.
+//! Bus Master, which stays set where the transactions of a live device depend on it, and INTx,
+//! which stays disabled where nobody would handle it.
 //!
 //! ```text
 //!   keep_master  whoever clears it         pci_clear_master(), pci_disable_device()
 //!   keep_dma     at the end of a kernel    pci_device_shutdown()
+//!   keep_intx    whoever enables a device  pci_enable_device()
 //! ```
 
 use crate::{
@@ -31,6 +33,11 @@ impl Core {
     pub(crate) fn keep_dma(&self, dev: &pci::Device) -> bool {
         self.owned(dev)
             .is_some_and(|owned| owned.keeps_dma(ending()))
+    }
+
+    /// Whether INTx of `dev` stays disabled, if it is, when it is enabled.
+    pub(crate) fn keep_intx(&self, dev: &pci::Device) -> bool {
+        self.owned(dev).is_some_and(Owned::keeps_intx)
     }
 
     /// What decides who may stop `dev`, if it is live.

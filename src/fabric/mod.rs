@@ -5,7 +5,7 @@
 //! ```text
 //!   buses     bus numbers: the requester IDs of devices     pci_scan_bridge_extend()
 //!   acs, ari  the routing of their transactions             pci_enable_acs(), pci_configure_ari()
-//!   master    Bus Master, theirs and that of bridges        pci_clear_master(), ...
+//!   master    Bus Master, theirs and that of bridges; INTx  pci_clear_master(), ...
 //!   driver    which drivers may bind to them                pci_bus_match()
 //! ```
 

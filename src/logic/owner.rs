@@ -65,4 +65,11 @@ impl Owned {
     pub fn keeps_dma(self, ending: Ending) -> bool {
         self.outgoing && ending == Ending::Handover
     }
+
+    /// Whether INTx stays disabled, if it is, when the device is enabled.
+    ///
+    /// A driver that takes incoming devices enables INTx itself, once it has a handler.
+    pub fn keeps_intx(self) -> bool {
+        self.incoming && !self.bridge && self.driver != Driver::Other
+    }
 }

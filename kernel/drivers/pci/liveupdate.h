@@ -21,6 +21,7 @@ void pci_liveupdate_freeze_device(struct pci_dev *dev);
 bool pci_liveupdate_is_live(struct pci_dev *dev);
 bool pci_liveupdate_keep_master(struct pci_dev *dev);
 bool pci_liveupdate_keep_dma(struct pci_dev *dev);
+bool pci_liveupdate_keep_intx(struct pci_dev *dev);
 int pci_liveupdate_scan_bridge(struct pci_dev *bridge, u8 primary, u8 secondary,
 			       u8 subordinate, int pass);
 void pci_liveupdate_init_acs(struct pci_dev *dev);
@@ -73,6 +74,11 @@ static inline bool pci_liveupdate_keep_master(struct pci_dev *dev)
 }
 
 static inline bool pci_liveupdate_keep_dma(struct pci_dev *dev)
+{
+	return false;
+}
+
+static inline bool pci_liveupdate_keep_intx(struct pci_dev *dev)
 {
 	return false;
 }

@@ -84,3 +84,15 @@ fn at_the_end_nothing_keeps_bus_master_that_shutdown_takes_from_it() {
         assert!(!device.keeps_master(Ending::Off), "{device:?}");
     }
 }
+
+#[test]
+fn intx_of_an_incoming_endpoint_is_left_to_a_driver_that_knows() {
+    for device in all() {
+        let keeps = match device.driver {
+            Driver::None | Driver::LiveUpdate => device.incoming && !device.bridge,
+            Driver::Other => false,
+        };
+
+        assert_eq!(device.keeps_intx(), keeps, "{device:?}");
+    }
+}

@@ -190,6 +190,39 @@ pub unsafe extern "C" fn pci_liveupdate_keep_intx(dev: *mut bindings::pci_dev) -
     core().is_some_and(|core| core.keep_intx(unsafe { device(dev) }))
 }
 
+/// Called before a function is reset: tells whether it may be.
+///
+/// # Safety
+///
+/// `dev` must be a valid device, whose driver does not go away meanwhile.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_may_reset(dev: *mut bindings::pci_dev) -> bool {
+    // SAFETY: By the safety requirements of this function.
+    core().is_none_or(|core| core.may_reset(unsafe { device(dev) }))
+}
+
+/// Called before the slot or the bus of a function is reset: tells whether it may be.
+///
+/// # Safety
+///
+/// `dev` must be a valid device, whose driver does not go away meanwhile.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_may_reset_bus(dev: *mut bindings::pci_dev) -> bool {
+    // SAFETY: By the safety requirements of this function.
+    core().is_none_or(|core| core.may_reset_bus(unsafe { device(dev) }))
+}
+
+/// Called before everything below a bridge is reset: tells whether it may be.
+///
+/// # Safety
+///
+/// `bridge` must be a valid bridge.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_may_reset_below(bridge: *mut bindings::pci_dev) -> bool {
+    // SAFETY: By the safety requirements of this function.
+    core().is_none_or(|core| core.may_reset_below(unsafe { device(bridge) }))
+}
+
 /// Called by pci_scan_bridge_extend() for each bridge, with the numbers in its registers.
 ///
 /// Returns 1 if the bridge keeps these numbers, also where all numbers are assigned anew, an error

@@ -17,6 +17,7 @@ use core::{
 use kernel::{
     bindings,
     pci,
+    prelude::*,
     types::NotThreadSafe, //
 };
 
@@ -25,7 +26,7 @@ use kernel::{
 /// # Invariants
 ///
 /// The pointer is a bus that is valid for `'a`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bus<'a>(NonNull<bindings::pci_bus>, PhantomData<&'a pci::Device>);
 
 impl<'a> Bus<'a> {
@@ -72,6 +73,42 @@ impl<'a> Bus<'a> {
 
         iter::successors(next(ptr::null_mut()), move |dev| next(dev.raw()))
     }
+
+    /// Calls `done` for each function on it and below it, until one is.
+    pub(super) fn walk<F: FnMut(&pci::Device) -> bool>(self, mut done: F) {
+        let done = ptr::from_mut(&mut done);
+
+        // SAFETY: By the type invariant, this is a valid bus. `visit::<F>` gets valid devices, and
+        // `done`, which outlives the call.
+        unsafe { bindings::pci_walk_bus(self.0.as_ptr(), Some(visit::<F>), done.cast()) };
+    }
+}
+
+/// The slot that a function is in, if the PCI core knows one.
+pub(super) fn slot(dev: &pci::Device) -> Option<NonNull<bindings::pci_slot>> {
+    // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
+    NonNull::new(unsafe { (*dev.raw()).slot })
+}
+
+/// Whether pci_reset_bus() resets no more than the slot of a function.
+pub(super) fn has_slot_reset(dev: &pci::Device) -> bool {
+    // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device. It refers to its
+    // slot.
+    unsafe { bindings::pci_probe_reset_slot((*dev.raw()).slot) == 0 }
+}
+
+/// # Safety
+///
+/// `dev` must be a valid device, `done` an `F` that nobody else uses.
+unsafe extern "C" fn visit<F: FnMut(&pci::Device) -> bool>(
+    dev: *mut bindings::pci_dev,
+    done: *mut c_void,
+) -> c_int {
+    // SAFETY: By the safety requirements of this function. `pci::Device` is a transparent wrapper
+    // of `struct pci_dev`.
+    let (dev, done) = unsafe { (&*dev.cast::<pci::Device>(), &mut *done.cast::<F>()) };
+
+    c_int::from(done(dev))
 }
 
 /// Shows that the caller is called by a scan.

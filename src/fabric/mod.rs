@@ -6,6 +6,7 @@
 //!   buses     bus numbers: the requester IDs of devices     pci_scan_bridge_extend()
 //!   acs, ari  the routing of their transactions             pci_enable_acs(), pci_configure_ari()
 //!   master    Bus Master, theirs and that of bridges; INTx  pci_clear_master(), ...
+//!   resets    resets that would reach them                  pci_reset_function(), ...
 //!   driver    which drivers may bind to them                pci_bus_match()
 //! ```
 
@@ -15,3 +16,4 @@ mod bus;
 pub(crate) mod buses;
 mod driver;
 mod master;
+mod resets;

@@ -72,4 +72,9 @@ impl Owned {
     pub fn keeps_intx(self) -> bool {
         self.incoming && !self.bridge && self.driver != Driver::Other
     }
+
+    /// Whether the function may be reset by whoever it was given to.
+    pub fn may_reset(self) -> bool {
+        !(self.incoming || self.outgoing) || self.driver == Driver::LiveUpdate
+    }
 }

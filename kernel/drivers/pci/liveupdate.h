@@ -22,6 +22,9 @@ bool pci_liveupdate_is_live(struct pci_dev *dev);
 bool pci_liveupdate_keep_master(struct pci_dev *dev);
 bool pci_liveupdate_keep_dma(struct pci_dev *dev);
 bool pci_liveupdate_keep_intx(struct pci_dev *dev);
+bool pci_liveupdate_may_reset(struct pci_dev *dev);
+bool pci_liveupdate_may_reset_bus(struct pci_dev *dev);
+bool pci_liveupdate_may_reset_below(struct pci_dev *bridge);
 int pci_liveupdate_scan_bridge(struct pci_dev *bridge, u8 primary, u8 secondary,
 			       u8 subordinate, int pass);
 void pci_liveupdate_init_acs(struct pci_dev *dev);
@@ -81,6 +84,21 @@ static inline bool pci_liveupdate_keep_dma(struct pci_dev *dev)
 static inline bool pci_liveupdate_keep_intx(struct pci_dev *dev)
 {
 	return false;
+}
+
+static inline bool pci_liveupdate_may_reset(struct pci_dev *dev)
+{
+	return true;
+}
+
+static inline bool pci_liveupdate_may_reset_bus(struct pci_dev *dev)
+{
+	return true;
+}
+
+static inline bool pci_liveupdate_may_reset_below(struct pci_dev *bridge)
+{
+	return true;
 }
 
 static inline int pci_liveupdate_scan_bridge(struct pci_dev *bridge, u8 primary,

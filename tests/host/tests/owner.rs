@@ -96,3 +96,16 @@ fn intx_of_an_incoming_endpoint_is_left_to_a_driver_that_knows() {
         assert_eq!(device.keeps_intx(), keeps, "{device:?}");
     }
 }
+
+#[test]
+fn a_live_device_is_reset_by_a_driver_that_knows_only() {
+    for device in all() {
+        let live = device.incoming || device.outgoing;
+
+        assert_eq!(
+            device.may_reset(),
+            !live || device.driver == Driver::LiveUpdate,
+            "{device:?}"
+        );
+    }
+}

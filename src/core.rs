@@ -68,6 +68,8 @@ pub(crate) struct Directions {
     pub(crate) outgoing: Option<Outgoing>,
     /// Here from the start of this kernel to the last finished file.
     pub(crate) incoming: Option<Incoming>,
+    /// Devices may be suspended, so none may be preserved.
+    pub(crate) sleeping: bool,
 }
 
 /// What the previous kernel left for this one.
@@ -103,6 +105,7 @@ impl Core {
             directions <- new_mutex!(Directions {
                 outgoing: None,
                 incoming: None,
+                sleeping: false,
             }),
             handover: Once::new(Handover::Nothing),
             inspected: Atomic::new(false),

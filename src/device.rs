@@ -329,6 +329,12 @@ pub(crate) fn is_jumping() -> bool {
     unsafe { bindings::pci_liveupdate_jumping() }
 }
 
+/// Whether the system is being suspended, hibernated or rebooted in any way.
+pub(crate) fn is_in_transition() -> bool {
+    // SAFETY: Always safe to call.
+    unsafe { bindings::pci_liveupdate_in_transition() }
+}
+
 /// Whether this kernel is about to end, and how.
 pub(crate) fn ending() -> Ending {
     // SAFETY: Always safe to call.

@@ -223,6 +223,41 @@ pub unsafe extern "C" fn pci_liveupdate_may_reset_below(bridge: *mut bindings::p
     core().is_none_or(|core| core.may_reset_below(unsafe { device(bridge) }))
 }
 
+/// Called before a kexec that is to come back: tells whether devices may be suspended.
+///
+/// # Safety
+///
+/// Always safe to call. Unsafe only because of `#[export]`.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_may_sleep() -> bool {
+    core().is_none_or(|core| core.may_sleep())
+}
+
+/// Called before a suspend or a hibernation.
+///
+/// # Safety
+///
+/// Always safe to call. Unsafe only because of `#[export]`.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_prepare_sleep() -> c_int {
+    from_result(|| match core() {
+        Some(core) => core.prepare_sleep().map(|()| 0),
+        None => Ok(0),
+    })
+}
+
+/// Called after it, if pci_liveupdate_prepare_sleep() returned 0.
+///
+/// # Safety
+///
+/// Always safe to call. Unsafe only because of `#[export]`.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_end_sleep() {
+    if let Some(core) = core() {
+        core.end_sleep();
+    }
+}
+
 /// Called by pci_scan_bridge_extend() for each bridge, with the numbers in its registers.
 ///
 /// Returns 1 if the bridge keeps these numbers, also where all numbers are assigned anew, an error

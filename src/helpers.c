@@ -12,6 +12,7 @@
 #include <linux/list.h>
 #include <linux/pci.h>
 #include <linux/sched/clock.h>
+#include <linux/suspend.h>
 #include "../../pci.h"
 
 EXPORT_SYMBOL_GPL(pci_liveupdate_register_flb);
@@ -28,6 +29,31 @@ core_initcall(pci_liveupdate_init);
 
 /* When host bridges that are there at boot have been scanned. */
 late_initcall_sync(pci_liveupdate_late_init);
+
+static int pci_liveupdate_pm_notify(struct notifier_block *nb,
+				    unsigned long event, void *data)
+{
+	switch (event) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+	case PM_RESTORE_PREPARE:
+		return notifier_from_errno(pci_liveupdate_prepare_sleep());
+	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+	case PM_POST_RESTORE:
+		pci_liveupdate_end_sleep();
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+static int __init pci_liveupdate_register_pm(void)
+{
+	/* First, so that nobody has prepared anything when it is refused. */
+	pm_notifier(pci_liveupdate_pm_notify, INT_MAX);
+	return 0;
+}
+core_initcall(pci_liveupdate_register_pm);
 
 static struct pci_liveupdate_core *machine __ro_after_init;
 
@@ -78,6 +104,12 @@ bool pci_liveupdate_handing_over(void)
 bool pci_liveupdate_going_down(void)
 {
 	return system_state > SYSTEM_RUNNING && !kexec_in_progress;
+}
+
+/* Locked during suspend and hibernation, and by reboot(2), kexec jump included. */
+bool pci_liveupdate_in_transition(void)
+{
+	return mutex_is_locked(&system_transition_mutex);
 }
 
 bool pci_liveupdate_trylock_rescan(void)

@@ -9,6 +9,7 @@ use crate::{
         Outgoing, //
     },
     device::{
+        is_in_transition,
         is_jumping,
         DeviceExt, //
     },
@@ -85,6 +86,7 @@ impl Core {
         eligible(&dev.facts()).map_err(NoPreserve::Ineligible)?;
 
         let mut directions = self.directions.lock();
+        let sleeping = directions.sleeping || is_in_transition();
         let still = self.hold_still(&directions);
         let Some(outgoing) = directions.outgoing.as_mut() else {
             return Err(self.no_outgoing());
@@ -96,6 +98,9 @@ impl Core {
         }
         if dev.is_frozen() {
             return Err(NoPreserve::Ineligible(Ineligible::Frozen));
+        }
+        if sleeping {
+            return Err(NoPreserve::Sleep);
         }
         outgoing.preserve(dev).map_err(NoPreserve::Refused)
     }
@@ -151,6 +156,8 @@ enum NoPreserve {
     Scan,
     /// It was removed meanwhile.
     Removed,
+    /// Devices may be suspended.
+    Sleep,
     /// It cannot be counted.
     Refused(Refused),
 }
@@ -163,6 +170,7 @@ impl fmt::Display for NoPreserve {
             Self::NoOutgoing => f.write_str("no file of its driver is being preserved"),
             Self::Scan => f.write_str("a PCI scan is running, try again"),
             Self::Removed => f.write_str("the device was removed"),
+            Self::Sleep => f.write_str("the system is being suspended, try again"),
             Self::Refused(refused) => write!(f, "{refused}"),
         }
     }
@@ -176,6 +184,7 @@ impl NoPreserve {
             Self::Off => (Event::Off, EOPNOTSUPP),
             Self::NoOutgoing => (Event::NoOutgoing, ENOENT),
             Self::Scan => (Event::Scan, EAGAIN),
+            Self::Sleep => (Event::Ineligible, EAGAIN),
             Self::Removed => (Event::Ineligible, ENODEV),
             Self::Refused(Refused::Busy) => (Event::Busy, EBUSY),
             Self::Refused(Refused::Full) => (Event::Full, ENOSPC),

@@ -7,6 +7,7 @@
 //!   acs, ari  the routing of their transactions             pci_enable_acs(), pci_configure_ari()
 //!   master    Bus Master, theirs and that of bridges; INTx  pci_clear_master(), ...
 //!   resets    resets that would reach them                  pci_reset_function(), ...
+//!   sleep     suspend, and all else that stops devices      PM notifier, kernel_kexec()
 //!   driver    which drivers may bind to them                pci_bus_match()
 //! ```
 
@@ -17,3 +18,4 @@ pub(crate) mod buses;
 mod driver;
 mod master;
 mod resets;
+mod sleep;

@@ -33,10 +33,12 @@ bool pci_liveupdate_keep_ari(struct pci_dev *bridge);
 bool pci_liveupdate_driver_match(struct pci_dev *dev,
 				 const struct pci_driver *drv);
 
-/* From helpers.c to Rust: the kernel parameter and the initcalls. */
+/* From helpers.c to Rust: the kernel parameter, initcalls, PM notifications. */
 int pci_liveupdate_set_policy(char *name);
 int pci_liveupdate_init(void);
 int pci_liveupdate_late_init(void);
+int pci_liveupdate_prepare_sleep(void);
+void pci_liveupdate_end_sleep(void);
 
 /* From Rust to helpers.c. */
 struct pci_liveupdate_core;
@@ -49,6 +51,7 @@ u64 pci_liveupdate_clock(void);
 bool pci_liveupdate_jumping(void);
 bool pci_liveupdate_handing_over(void);
 bool pci_liveupdate_going_down(void);
+bool pci_liveupdate_in_transition(void);
 bool pci_liveupdate_trylock_rescan(void);
 void pci_liveupdate_unlock_rescan(void);
 bool pci_liveupdate_is_virtfn(struct pci_dev *dev);

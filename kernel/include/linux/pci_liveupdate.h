@@ -84,8 +84,8 @@ void pci_liveupdate_unregister_flb(struct liveupdate_file_handler *fh);
  * * -EOPNOTSUPP - Live Update is disabled.
  * * -ENOENT - No file is being preserved.
  * * -EBUSY - @dev is preserved already.
- * * -EAGAIN - A scan for devices is running. The driver returns this to user
- *   space, which tries again.
+ * * -EAGAIN - A scan for devices is running, or the system is being suspended.
+ *   The driver returns this to user space, which tries again.
  * * -ENODEV - @dev was removed.
  * * -EOVERFLOW - 65,535 preserved devices are below a bridge above @dev.
  * * -ENOSPC - The array is full.
@@ -125,6 +125,9 @@ void pci_liveupdate_finish(struct pci_dev *dev);
  * preserved until pci_liveupdate_finish().
  */
 bool pci_liveupdate_is_incoming(struct pci_dev *dev);
+
+/* Not for drivers: asked before a kexec that is to come back. */
+bool pci_liveupdate_may_sleep(void);
 #else
 static inline int
 pci_liveupdate_register_flb(struct liveupdate_file_handler *fh)
@@ -153,6 +156,11 @@ static inline void pci_liveupdate_finish(struct pci_dev *dev)
 static inline bool pci_liveupdate_is_incoming(struct pci_dev *dev)
 {
 	return false;
+}
+
+static inline bool pci_liveupdate_may_sleep(void)
+{
+	return true;
 }
 #endif
 

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The system does not sleep while a device is live, and does before and after.
+
+Suspend, hibernation and a jump that comes back all stop devices: they are refused before
+anything is frozen. A device that is given back or finished is in nobody's way.
+"""
+
+from errno import EBUSY
+
+from vm import Guest, Machine, Vm, check, endpoint, root_port, sample
+
+MACHINE = Machine(
+    devices=[root_port("rp0", "4"), endpoint("live", "rp0")],
+    # Sleeping is a rehearsal, of which the kernel wakes up by itself.
+    arguments="suspend.pm_test_delay=0 no_console_suspend",
+)
+
+STATS = "/sys/power/suspend_stats"
+FROZEN = "Freezing user space processes"
+
+
+def suspend(guest: Guest) -> None:
+    """All devices are suspended."""
+    guest.write("/sys/power/pm_test", "devices")
+    guest.write("/sys/power/state", "freeze")
+
+
+def hibernate(guest: Guest) -> None:
+    """User space is frozen."""
+    guest.write("/sys/power/pm_test", "freezer")
+    guest.write("/sys/power/state", "disk")
+
+
+def jump_and_come_back(guest: Guest) -> None:
+    """Devices are suspended, and something else runs for a moment."""
+    guest.request("kernel.kexec_load_there_and_back")
+    guest.request("kernel.kexec")
+
+
+WAYS = (suspend, hibernate, jump_and_come_back)
+
+
+def sleeps(guest: Guest) -> None:
+    """In every way there is."""
+    for way in WAYS:
+        frozen = len(guest.said(FROZEN))
+        way(guest)
+        check.true(f"user space was frozen to {way.__name__}", len(guest.said(FROZEN)) > frozen)
+
+
+def refuses(guest: Guest) -> None:
+    """Every way, without a trace."""
+    frozen = len(guest.said(FROZEN))
+    for way in WAYS:
+        with check.refused(EBUSY):
+            way(guest)
+    check.equal("how often user space was frozen", len(guest.said(FROZEN)), frozen)
+
+
+def story(vm: Vm) -> None:
+    old = vm.boot()
+    (live,) = sample.bind(old, "live")
+    sleeps(old)
+    suspended = int(old.text(f"{STATS}/success"))
+    check.true("suspends that worked", suspended > 0)
+
+    vm.step("a device is preserved: refused")
+    session = old.create_session()
+    sample.preserve(session, live, 1)
+    live.bus_master = True
+    mark = vm.trace.mark()
+    refuses(old)
+    check.equal("suspends that worked", int(old.text(f"{STATS}/success")), suspended)
+    check.equal("writes to the device", list(vm.trace.writes(live.bdf, since=mark)), [])
+
+    vm.step("given back, it is in nobody's way")
+    session.close()
+    sleeps(old)
+
+    session = old.create_session()
+    sample.preserve(session, live, 1)
+    new = vm.live_update()
+    live = new.pci(live.bdf)
+    vm.step("it is incoming: refused")
+    mark = vm.trace.mark()
+    refuses(new)
+    check.equal("writes to the device", list(vm.trace.writes(live.bdf, since=mark)), [])
+
+    vm.step("finished, it is in nobody's way")
+    sample.bind(new, live.bdf)
+    session = new.retrieve_session()
+    session.retrieve(1).close()
+    session.finish()
+    sleeps(new)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Stories about live updates, told in virtual machines.
+"""Runs live updates in virtual machines.
 
     run.py ── cli ── runner ── scenario file: story(vm)
                         │            │
@@ -7,7 +7,7 @@
                         │            └── vm.guest ── agent in the guest, over its own port
                         └── report (KTAP, JSON), splat scan of the console
 
-What a scenario file needs is importable from here.
+What a scenario needs can be imported from here.
 """
 
 from . import check, fabric, handover, liveupdate, pci, sample

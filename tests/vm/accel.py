@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""KVM where it really works, TCG everywhere else.
+"""Uses KVM where it works, and TCG elsewhere.
 
-A readable /dev/kvm says little: nested in another hypervisor it may refuse a
-register, or run a guest that never prints a line. So it is tried once, with the
-very thing it is wanted for, a kernel that boots and jumps (probe.py); the answer
-is kept for this host.
+An accessible /dev/kvm is not sufficient: when nested in another hypervisor it may
+refuse a register, or run a guest that hangs. Therefore a kernel is booted and
+replaced by kexec once (probe.py), and the result is cached for this host.
 """
 
 import json
@@ -17,14 +16,14 @@ from . import paths
 from .errors import SetupError
 from .qemu import BINARY
 
-# Not with five levels of page tables: a stock 7.3 with KASAN stumbles over them when an
-# interrupt comes while it identifies its boot processor.
+# Without five-level page tables: an unmodified 7.3 with KASAN crashes with them if an
+# interrupt arrives while it identifies its boot processor.
 TCG = ("-accel", "tcg", "-cpu", "max,la57=off")
 KVM = ("-accel", "kvm", "-cpu", "host")
 
 
 def _host() -> dict[str, str]:
-    """What the answer depends on."""
+    """What the choice depends on."""
     try:
         version = subprocess.run(
             [BINARY, "--version"], capture_output=True, text=True, check=True
@@ -36,7 +35,7 @@ def _host() -> dict[str, str]:
 
 
 def choose(probe: Callable[[tuple[str, ...]], bool]) -> tuple[str, ...]:
-    """The arguments to use. ACCEL=tcg or ACCEL=kvm decides it without a question."""
+    """The arguments for QEMU. ACCEL=tcg or ACCEL=kvm overrides the probe."""
     wanted = os.environ.get("ACCEL")
     if wanted in ("tcg", "kvm"):
         return KVM if wanted == "kvm" else TCG

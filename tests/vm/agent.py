@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The host's end of the agent's port: requests, answers and greetings."""
+"""The host side of the agent's port: requests, answers and greetings."""
 
 import socket
 import time
@@ -9,28 +9,28 @@ from pathlib import Path
 from . import wire
 from .errors import Failure, GuestError, GuestGone, GuestSilent
 
-# A request has to fit into the terminal buffer of the guest, which knows no
-# flow control. Answers may be as long as they like.
+# A request must fit into the terminal buffer of the guest, which has no
+# flow control. Answers can have any length.
 MAX_REQUEST = 3000
 
 
 @dataclass(frozen=True)
 class Hello:
-    """What a kernel says of itself when its agent starts."""
+    """What an agent reports about its kernel when it starts."""
 
     boot_id: str
     release: str
     uptime: float
     kexecs: int
-    """How many times KHO handed over on the way here; 0 if this kernel got nothing."""
+    """How many times KHO handed over so far; 0 if this kernel got nothing."""
     exec_from: str | None
-    """The release that handed over."""
+    """The release of the kernel that handed over."""
     live_updates: int | None
     """The number of this live update; None if Live Update is off."""
 
     @classmethod
     def parse(cls, words: list[bytes]) -> "Hello":
-        """Of `KEY=VALUE` words, where `-` says that there is none."""
+        """Parses `KEY=VALUE` words, where `-` means that there is no value."""
         facts = dict(word.decode().split("=", 1) for word in words)
         present = {key: value for key, value in facts.items() if value != "-"}
         number = present.get("live_updates")
@@ -45,7 +45,7 @@ class Hello:
 
 
 class Port:
-    """Lines to and from the agent, all of them kept in a transcript."""
+    """Lines to and from the agent, all of them recorded in a transcript."""
 
     def __init__(self, sock: socket.socket, transcript: Path) -> None:
         self._sock = sock
@@ -55,12 +55,12 @@ class Port:
         self._transcript = transcript.open("w", encoding="utf-8", buffering=1)
 
     def close(self) -> None:
-        """Ends the conversation."""
+        """Closes the connection."""
         self._sock.close()
         self._transcript.close()
 
     def note(self, text: str) -> None:
-        """A line of the transcript that never was on the wire."""
+        """Adds a line to the transcript that was not sent or received."""
         stamp = time.monotonic() - self._started
         self._transcript.write(f"{stamp:8.3f} {text}\n")
 
@@ -83,7 +83,7 @@ class Port:
         return line
 
     def _words(self, until: float, what: str) -> list[bytes]:
-        """The next line that is whole. A port that is being reset also makes noise."""
+        """The next complete line. A port that is being reset produces noise, too."""
         while True:
             line = self._line(until, what)
             words = wire.decode(line)
@@ -112,7 +112,7 @@ class Port:
         return words[2:]
 
     def request(self, timeout: float, *words: wire.Word) -> list[bytes]:
-        """A request and its answer. A kernel that says hello instead died in between."""
+        """Sends a request and returns its answer. A greeting means that the kernel died."""
         number = self.send(*words)
         what = wire.join(words)[:120]
         answer = self._words(time.monotonic() + timeout, what)
@@ -121,7 +121,7 @@ class Port:
         return self._answer(answer, number, what)
 
     def hello(self, timeout: float, number: int = 0) -> Hello:
-        """Waits for a kernel to come up, or for the answer that says that it will not."""
+        """Waits for the greeting of a kernel, or for the answer that there will be none."""
         words = self._words(time.monotonic() + timeout, "the kernel to come up")
         if words[0] == b"hello":
             return Hello.parse(words[1:])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Assertions that say what was seen, not only that it was wrong."""
+"""Assertions that report what was found."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,39 +12,39 @@ T = TypeVar("T")
 
 
 def _shown(value: object) -> str:
-    # Registers and addresses are read in hexadecimal.
+    # Registers and addresses are easier to read in hexadecimal.
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 9:
         return f"{value} ({value:#x})"
     return repr(value)
 
 
 def equal(what: str, got: T, want: T) -> None:
-    """`what` is exactly as it should be."""
+    """Fails unless `what` has the expected value."""
     if got != want:
         raise CheckFailed(f"{what}: expected {_shown(want)}, found {_shown(got)}")
 
 
 def true(what: str, condition: object) -> None:
-    """`what` is so."""
+    """Fails unless `what` is true."""
     if not condition:
         raise CheckFailed(f"not so: {what}")
 
 
 def contains(what: str, container: object, item: object) -> None:
-    """`item` is in `container`."""
+    """Fails unless `item` is in `container`."""
     if item not in container:  # type: ignore[operator]
         raise CheckFailed(f"{what}: {_shown(item)} is not in {container!r}")
 
 
 def empty(what: str, container: object) -> None:
-    """There is none."""
+    """Fails unless the container is empty."""
     if container:
         raise CheckFailed(f"{what}: expected none, found {container!r}")
 
 
 @contextmanager
 def refused(*codes: int) -> Iterator[None]:
-    """The kernel refuses what is done in this block, with one of these errors."""
+    """Fails unless the kernel refuses what is done in this block, with one of these errors."""
     names = " or ".join(errorcode[code] for code in codes)
     try:
         yield

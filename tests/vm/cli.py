@@ -100,13 +100,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _interrupted(number: int, _: FrameType | None) -> None:
-    # The threads that tell stories end by themselves once their machines are gone.
+    # The threads that run scenarios end when their machines are gone.
     qemu.kill_all()
     sys.exit(128 + number)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs a command and returns its verdict."""
+    """Runs a command and returns its exit code."""
     options = _parser().parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupted)

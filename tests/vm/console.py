@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The console of a machine: a log to keep and to scan, never a source of verdicts."""
+"""The console of a machine: recorded and scanned, but not used for verdicts."""
 
 import re
 from collections.abc import Sequence
@@ -8,27 +8,27 @@ from pathlib import Path
 from .splat import Expected, Finding, scan
 
 _BANNER = re.compile(r"Linux version \d")
-# What boot firmware and serial ports leave in a log.
+# Left in the log by boot firmware and serial ports.
 _NOISE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1bc|[\x00-\x08\x0b-\x1f]")
 
 
 class Console:
-    """All kernels of a machine, one after the other, in one file."""
+    """The output of all kernels of a machine, in one file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def text(self) -> str:
-        """Everything so far, without control characters."""
+        """The output so far, without control characters."""
         text = self._path.read_text(encoding="utf-8", errors="backslashreplace")
         return _NOISE.sub("", text)
 
     def lines(self) -> list[str]:
-        """Everything so far, by line."""
+        """The output so far, by line."""
         return self.text().splitlines()
 
     def kernels(self) -> list[list[str]]:
-        """The lines by kernel; a kernel begins with its banner."""
+        """The lines of each kernel, which begin with its banner."""
         found: list[list[str]] = []
         for line in self.lines():
             if _BANNER.search(line):
@@ -38,16 +38,16 @@ class Console:
         return found
 
     def tail(self, count: int = 15) -> list[str]:
-        """The last lines that say something."""
+        """The last lines that are not empty."""
         return [line for line in self.lines() if line.strip()][-count:]
 
     @staticmethod
     def matches(pattern: str, lines: Sequence[str]) -> list[str]:
-        """The lines with this pattern in them."""
+        """The lines that match this pattern."""
         return [line for line in lines if re.search(pattern, line)]
 
     def findings(self, expected: Sequence[Expected]) -> list[Finding]:
-        """What the scan finds. A log without a kernel in it is not a clean one."""
+        """What the scan finds. A log without a kernel in it is an error."""
         if not self.kernels():
             return [Finding("console", "no kernel ever printed its banner")]
         return scan(self.lines(), expected)

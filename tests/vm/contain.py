@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What `pci_liveupdate=contain` has to achieve, read from registers and from the config trace."""
+"""Checks for `pci_liveupdate=contain`, from registers and from the config trace."""
 
 from . import check
 from .guest import Guest
@@ -9,12 +9,12 @@ from .vm import Vm
 
 
 def functions(guest: Guest) -> list[Pci]:
-    """All that a kernel knows."""
+    """All functions that a kernel knows."""
     return [guest.pci(bdf) for bdf in sorted(guest.names("/sys/bus/pci/devices"))]
 
 
 def contained(vm: Vm, guest: Guest, jump: Mark) -> None:
-    """No function reached memory in this kernel, which began at `jump`, before a driver had it."""
+    """No function of this kernel, which began at `jump`, was bus master before it had a driver."""
     for function in functions(guest):
         first = next(vm.trace.writes(function.bdf, since=jump), None)
         check.true(f"the kernel wrote to {function}", first)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Archive:
-    """An archive in the making. Same entries in the same order make the same bytes."""
+    """An archive. The same entries in the same order produce the same bytes."""
 
     _data: bytearray = field(default_factory=bytearray)
     _inode: int = 0
@@ -39,10 +39,10 @@ class Archive:
         self._entry(name, stat.S_IFREG | mode, content)
 
     def character(self, name: str, major: int, minor: int) -> None:
-        """A character device: init wants a console before it can mount /dev."""
+        """A character device: init needs a console before it can mount /dev."""
         self._entry(name, stat.S_IFCHR | 0o600, device=(major, minor))
 
     def close(self) -> bytes:
-        """The finished archive."""
+        """The complete archive."""
         self._entry("TRAILER!!!", 0)
         return bytes(self._data)

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What can go wrong with a scenario, by whose fault it is."""
+"""The ways in which a scenario can fail."""
 
 
 class Failure(Exception):
-    """The scenario did not come out as it should. The text is the diagnosis."""
+    """The scenario failed. The text is the diagnosis."""
 
 
 class CheckFailed(Failure):
-    """An assertion of the story does not hold."""
+    """An assertion of the scenario failed."""
 
 
 class GuestSilent(Failure):
@@ -15,19 +15,19 @@ class GuestSilent(Failure):
 
 
 class GuestGone(Failure):
-    """The machine ended, or the kernel was left, while the story still needed it."""
+    """The machine ended, or the kernel was replaced, while the scenario still needed it."""
 
 
 class HandoverLost(Failure):
-    """The next kernel runs, but nothing was handed over to it."""
+    """The next kernel is running, but got no handover."""
 
 
 class GuestError(OSError):
-    """A system call in the guest failed: the errno is the guest's, not the host's."""
+    """A system call in the guest failed. The errno is that of the guest."""
 
     def __init__(self, code: int, text: str, request: str) -> None:
         super().__init__(code, f"{text} ({request})")
 
 
 class SetupError(Exception):
-    """The bench itself cannot work: a kernel is not built, a tool is missing."""
+    """The scenario cannot be run: a kernel is not built, or a tool is missing."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What must stay as it is on the way from a live device to memory, and who wrote to it."""
+"""What must not change on the path from a live device to memory, and who wrote to it."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from .trace import ConfigTrace, Mark, Write
 
 
 class Routing(NamedTuple):
-    """The registers of one function that decide on its transactions and on those from below."""
+    """The registers of one function that decide about its transactions and those from below."""
 
     bus_master: bool
     numbers: BusNumbers | None
@@ -47,7 +47,7 @@ def ari_control(function: Pci) -> int | None:
 
 
 def routing(function: Pci) -> Routing:
-    """As the registers have it now."""
+    """The current values of the registers."""
     acs, ari = acs_control(function), ari_control(function)
     return Routing(
         function.bus_master,
@@ -58,7 +58,7 @@ def routing(function: Pci) -> Routing:
 
 
 class Path:
-    """Functions that depend on each other, remembered in good order."""
+    """Functions that depend on each other, and their registers when they were recorded."""
 
     def __init__(self, *functions: Pci) -> None:
         self.bdfs = [function.bdf for function in functions]
@@ -68,7 +68,7 @@ class Path:
         self._bridges = {function.bdf for function in functions if function.is_bridge}
 
     def reads_the_same(self, functions: Iterable[Pci]) -> None:
-        """Every register of the routing is as it was."""
+        """Every routing register has the recorded value."""
         found = {function.bdf: routing(function) for function in functions}
         check.equal("routing", found, self._before)
 
@@ -85,7 +85,7 @@ class Path:
         return False
 
     def undisturbed(self, trace: ConfigTrace, since: Mark, until: Mark | None = None) -> None:
-        """Not for a moment was a register of the routing something else."""
+        """No write to a routing register changed it, not even temporarily."""
         bad = [
             str(write)
             for bdf in self.bdfs
@@ -96,7 +96,7 @@ class Path:
 
 
 def masters_cleared(trace: ConfigTrace, path: Iterable[Pci], since: Mark) -> list[str]:
-    """The writes that took Bus Master from a function, not even for long."""
+    """The writes that cleared Bus Master of a function, even temporarily."""
     return [
         str(write)
         for function in path

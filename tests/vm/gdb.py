@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Stops a guest at a symbol, through QEMU's debugger port.
 
-The one way to act at an exact moment of a kernel's life, for instance between
-its last write to the handover and the next kernel's first look at it.
+This is the only way to act at an exact point of a kernel, for instance between
+its last write to the handover and the first read by the next kernel.
 """
 
 import os
@@ -15,7 +15,7 @@ from .errors import Failure, GuestGone, GuestSilent
 
 
 def symbol(system_map: Path, name: str) -> int:
-    """The address of a symbol of a kernel that runs without KASLR."""
+    """The address of a symbol, in a kernel that runs without KASLR."""
     match = re.search(rf"^([0-9a-f]+) [a-zA-Z] {re.escape(name)}$", system_map.read_text(), re.M)
     if not match:
         raise Failure(f"no symbol {name} in {system_map}")
@@ -23,13 +23,13 @@ def symbol(system_map: Path, name: str) -> int:
 
 
 class Gdb:
-    """A connection in GDB's remote protocol. To connect stops the guest."""
+    """A connection that speaks GDB's remote protocol. Connecting stops the guest."""
 
     def __init__(self, path: Path, timeout: float) -> None:
         self._sock = socket.socket(socket.AF_UNIX)
         self._timeout = timeout
         self._pending = b""
-        # Through the directory: a path in a deep cache folder is too long for a socket.
+        # Relative to the directory, since the path of a socket has a limited length.
         directory = os.open(path.parent, os.O_PATH)
         try:
             self._sock.connect(f"/proc/self/fd/{directory}/{path.name}")
@@ -53,9 +53,9 @@ class Gdb:
             self._pending += chunk
 
     def _answer(self, until: float) -> str:
-        """The next packet but for the news that the guest stopped because we came.
+        """The next packet, except for the report that connecting stopped the guest.
 
-        QEMU tells that (signal 2) at a time of its own choice.
+        QEMU sends that one (signal 2) at an arbitrary time.
         """
         while True:
             answer = self._packet(until)
@@ -73,21 +73,21 @@ class Gdb:
             raise Failure(f"QEMU's debugger port answers {answer!r} to {body!r}")
 
     def break_at(self, address: int) -> None:
-        """Sets a breakpoint that needs no change of guest memory."""
+        """Sets a hardware breakpoint, which does not change guest memory."""
         self._command(f"Z1,{address:x},1")
 
     def resume(self) -> None:
-        """Lets the guest go on."""
+        """Lets the guest continue."""
         self._send("c")
 
     def wait(self, timeout: float) -> None:
-        """Until it stands at a breakpoint."""
+        """Waits until the guest reaches a breakpoint."""
         answer = self._answer(time.monotonic() + timeout)
         if not answer.startswith("T05"):
             raise Failure(f"the guest stopped for another reason: {answer}")
 
     def leave(self, address: int) -> None:
-        """Takes the breakpoint away, lets the guest go on and disconnects."""
+        """Removes the breakpoint, lets the guest continue and disconnects."""
         self._command(f"z1,{address:x},1")
         self._command("D")
         self.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One running kernel, and what a story can ask of it."""
+"""A running kernel, and the requests that a scenario can send to it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ Request = Sequence[wire.Word]
 
 @dataclass(frozen=True)
 class StepCount:
-    """How a step of a stress thread ended, by errno; 0 is success."""
+    """The results of a step of a stress thread, by errno; 0 is success."""
 
     by_errno: dict[int, int]
 
     @property
     def ok(self) -> int:
-        """How often it worked."""
+        """How often it succeeded."""
         return self.by_errno.get(0, 0)
 
 
 class Stress:
-    """Requests repeated in a thread of the guest."""
+    """Requests that a thread of the guest repeats."""
 
     def __init__(self, guest: "Guest", name: str) -> None:
         self._guest = guest
@@ -39,16 +39,16 @@ class Stress:
         return [StepCount({int(code): int(times) for code, times in step}) for step in pairs]
 
     def join(self, timeout: float) -> list[StepCount]:
-        """Waits for the last pass."""
+        """Waits until all passes are done."""
         return self._counts(self._guest.request("stress.join", self._name, timeout=timeout))
 
     def stop(self, timeout: float) -> list[StepCount]:
-        """Ends it after the pass that it is in."""
+        """Stops after the current pass."""
         return self._counts(self._guest.request("stress.stop", self._name, timeout=timeout))
 
 
 class Guest:
-    """A kernel from its hello to the jump, or the end of the machine."""
+    """A kernel, from the greeting of its agent to the next kexec or the end of the machine."""
 
     def __init__(
         self, port: Port, hello: Hello, timeout: float, address: Callable[[str], str]
@@ -60,42 +60,42 @@ class Guest:
         self.hello = hello
 
     def leave(self) -> Port:
-        """No more requests: this kernel is about to go."""
+        """Sends no more requests: this kernel is about to be replaced."""
         port, self._port = self._port, None
         if port is None:
             raise GuestGone("this kernel was left already")
         return port
 
     def stay(self, port: Port) -> None:
-        """The jump was refused: this kernel goes on."""
+        """The kexec was refused: this kernel goes on."""
         self._port = port
 
     def request(self, *words: wire.Word, timeout: float | None = None) -> list[bytes]:
-        """Any primitive of the agent; tests/agent/src/verbs.rs has them all."""
+        """Calls a verb of the agent; tests/agent/src/verbs.rs has them all."""
         if self._port is None:
             raise GuestGone(f"this kernel was left already: {wire.join(words)[:80]}")
         return self._port.request(timeout or self._timeout, *words)
 
     def new_fd(self, *words: wire.Word) -> Fd:
-        """A request that answers with a file descriptor."""
+        """A request that returns a file descriptor."""
         return Fd(self, int(self.request(*words)[0]))
 
     # Files
 
     def read(self, path: str) -> bytes:
-        """A whole file."""
+        """Reads a file."""
         return self.request("file.read", path)[0]
 
     def text(self, path: str) -> str:
-        """A whole file as text, without the blanks around it."""
+        """Reads a file as text, without whitespace at its ends."""
         return self.read(path).decode("utf-8", "replace").strip()
 
     def read_at(self, path: str, offset: int, length: int) -> bytes:
-        """A part of a file."""
+        """Reads a part of a file."""
         return self.request("file.read_at", path, offset, length)[0]
 
     def write(self, path: str, data: str | bytes) -> None:
-        """One write(2)."""
+        """Does one write(2)."""
         self.request("file.write", path, data)
 
     def write_at(self, path: str, offset: int, data: bytes) -> None:
@@ -103,19 +103,19 @@ class Guest:
         self.request("file.write_at", path, offset, data)
 
     def names(self, path: str) -> list[str]:
-        """The names in a directory."""
+        """Lists a directory."""
         return [name.decode() for name in self.request("file.list", path)]
 
     def mode(self, path: str) -> int:
-        """Who may do what with a file."""
+        """The mode of a file."""
         return int(self.request("file.mode", path)[0])
 
     def exists(self, path: str) -> bool:
-        """Whether there is such a file."""
+        """Whether a file exists."""
         return self.request("file.exists", path) == [b"1"]
 
     def readlink(self, path: str) -> str:
-        """Where a symbolic link leads."""
+        """The target of a symbolic link."""
         return self.request("file.readlink", path)[0].decode()
 
     def open(self, path: str, mode: str = "rw") -> Fd:
@@ -123,31 +123,31 @@ class Guest:
         return self.new_fd("file.open", path, mode)
 
     def memfd(self, name: str) -> Fd:
-        """Anonymous memory."""
+        """Creates a memfd."""
         return self.new_fd("fd.memfd", name)
 
     # Live Update
 
     def _luo(self) -> Fd:
-        # Only one at a time may have it open, so it stays open.
+        # Only one process can have it open, so it stays open.
         if self._device is None:
             self._device = self.open("/dev/liveupdate")
         return self._device
 
     def create_session(self, name: str = "story") -> Session:
-        """A session for the next kernel."""
+        """Creates a session for the next kernel."""
         return Session(self, self.new_fd("luo.create", self._luo().number, name))
 
     def retrieve_session(self, name: str = "story") -> Session:
-        """A session of the kernel before."""
+        """Retrieves a session of the previous kernel."""
         return Session(self, self.new_fd("luo.retrieve", self._luo().number, name))
 
     def outgoing_luo(self) -> bytes:
-        """The `struct luo_ser` for the next kernel (handover.py reads on from there)."""
+        """The address of the `struct luo_ser` for the next kernel, for handover.py."""
         return self.read(f"{KHO}/out/sub_fdts/LUO")
 
     def kho_fdt(self) -> bytes:
-        """KHO's own description of the handover. Only a kernel that got none shows it."""
+        """The device tree that KHO passed to this kernel. It exists only after a handover."""
         return self.read(f"{KHO}/out/fdt")
 
     def outgoing(self) -> dict[str, Entry]:
@@ -155,27 +155,27 @@ class Guest:
         return liveupdate.entries(self.text(f"{liveupdate.DEBUGFS}/outgoing"))
 
     def incoming(self) -> dict[str, Entry]:
-        """The functions that the kernel before preserved, by BDF."""
+        """The functions that the previous kernel preserved, by BDF."""
         return liveupdate.entries(self.text(f"{liveupdate.DEBUGFS}/incoming"))
 
     def stats(self) -> dict[str, int]:
-        """What the core counted since it was booted."""
+        """The counters of the core since boot."""
         return liveupdate.counters(self.text(f"{liveupdate.DEBUGFS}/stats"))
 
     # PCI
 
     def pci(self, device: str) -> Pci:
-        """A function, by the id the machine gave it or by DOMAIN:BUS:SLOT.FUNCTION."""
+        """A function, by the id of its `-device` or as DOMAIN:BUS:SLOT.FUNCTION."""
         return Pci(self, device if device.count(":") == 2 else self._address(device))
 
     def rescan(self) -> None:
-        """Looks for PCI functions again."""
+        """Rescans the PCI buses."""
         self.write("/sys/bus/pci/rescan", "1")
 
     # The kernel as a whole
 
     def log(self, worst: int = 7) -> list[str]:
-        """The kernel's log up to a severity (4 are warnings, 7 everything), oldest first."""
+        """The kernel log up to a severity (4: warnings, 7: everything), oldest line first."""
         lines = []
         for line in self.request("kernel.log")[0].decode("utf-8", "replace").splitlines():
             level, _, text = line.removeprefix("<").partition(">")
@@ -184,16 +184,16 @@ class Guest:
         return lines
 
     def said(self, text: str, worst: int = 7) -> list[str]:
-        """The lines of the log with this in them."""
+        """The lines of the log that contain this text."""
         return [line for line in self.log(worst) if text in line]
 
     def stress(self, name: str, passes: int, *steps: Request) -> Stress:
-        """Repeats requests in a thread. `$N` in a step is what step N of the pass gave."""
+        """Repeats requests in a thread. `$N` in a step is the result of step N of the same pass."""
         self.request("stress.start", name, passes, *(wire.join(step) for step in steps))
         return Stress(self, name)
 
     def leaks(self) -> str:
-        """What KMEMLEAK suspects. Two scans: the first may see what is just being set up."""
+        """What KMEMLEAK reports. The first of two scans may report what is being set up."""
         path = "/sys/kernel/debug/kmemleak"
         if not self.exists(path):
             raise Failure("this kernel cannot look for leaks")

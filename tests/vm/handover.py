@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What one kernel hands over to the next, read from guest memory by the host.
+"""The handover of a kernel, read from guest memory by the host.
 
-The structures are those of include/linux/kho/abi/: a second opinion, independent
-of the kernels that write and read them.
+The structures are those of include/linux/kho/abi/, decoded independently of the
+kernels that write and read them.
 """
 
 import struct
@@ -38,7 +38,7 @@ _TABLE = struct.Struct("<512Q")
 _LEVELS = 5
 _TABLE_BITS = 9
 _BITMAP_BITS = 15
-# Where the bit that tells the order stands in a key of order 0.
+# The bit that marks the order in a key of order 0.
 _ORDER_BIT = 52
 
 
@@ -47,15 +47,15 @@ class Flb:
     """A `struct luo_flb_ser` in memory."""
 
     address: int
-    """Of the struct itself."""
+    """The address of the struct."""
     name: str
     data: int
-    """The handle that the FLB gave LUO; for PCI, the address of its array."""
+    """The handle of the FLB; for PCI, the address of the array."""
     count: int
 
 
 def flbs(ram: GuestRam, luo: bytes) -> list[Flb]:
-    """The FLBs that a kernel hands over, once it has: `luo` is its outgoing `struct luo_ser`."""
+    """The FLBs that a kernel hands over: `luo` is its outgoing `struct luo_ser`."""
     *_, table = _LUO_SER.unpack_from(luo)
     _, count = _FLB_HEADER.unpack(ram.read(table, _FLB_HEADER.size))
     entries = []
@@ -68,7 +68,7 @@ def flbs(ram: GuestRam, luo: bytes) -> list[Flb]:
 
 @dataclass(frozen=True)
 class PciArray:
-    """The array of preserved functions, and where it lies, for stories that damage it."""
+    """The array of preserved functions, and its address, for scenarios that damage it."""
 
     address: int
     max_nr_devices: int
@@ -82,7 +82,7 @@ class PciArray:
 
 
 def pci_array(ram: GuestRam, luo: bytes) -> PciArray | None:
-    """The array that a kernel hands over, if it does."""
+    """The array that a kernel hands over, if there is one."""
     found = [flb for flb in flbs(ram, luo) if flb.name == PCI]
     if not found:
         return None
@@ -99,17 +99,17 @@ def pci_array(ram: GuestRam, luo: bytes) -> PciArray | None:
 
 @dataclass(frozen=True)
 class Page:
-    """A page, or a power of two of them, that outlives the kernel."""
+    """A page, or a power of two pages, that is preserved."""
 
     address: int
     order: int
 
 
 def _map_root(fdt: bytes) -> int:
-    """The address of KHO's map: the one property of the root node that is eight bytes long.
+    """The address of KHO's map: the only property of the root node that has eight bytes.
 
-    By its size and not by its name, because debugfs shows only as much of the tree as
-    there was when the kernel began it; the names are at its end.
+    It is found by its size, because debugfs shows the tree with the size that it had when
+    it was created, which does not include the names at its end.
     """
     _, _, at, *_ = _FDT_HEADER.unpack_from(fdt)
     at += _FDT_ROOT
@@ -139,7 +139,7 @@ def _keys(ram: GuestRam, node: int, level: int, key: int) -> Iterator[int]:
 
 
 def preserved(ram: GuestRam, fdt: bytes) -> frozenset[Page]:
-    """All memory that a kernel preserves: `fdt` is its outgoing device tree of KHO."""
+    """All memory that a kernel preserves: `fdt` is its outgoing KHO device tree."""
     pages = set()
     for key in _keys(ram, _map_root(fdt), _LEVELS, 0):
         order = _ORDER_BIT - (key.bit_length() - 1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a guest boots from: the agent as init, and the kernels it can jump to."""
+"""What a guest boots: the agent as init, and the kernels for kexec."""
 
 import os
 import subprocess
@@ -15,10 +15,10 @@ _lock = threading.Lock()
 
 
 def build_agent() -> Path:
-    """Builds the agent (cargo does nothing when it is up to date)."""
+    """Builds the agent."""
     target = paths.cache() / "agent"
     command = ["cargo", "build", "--quiet", "--release", "--locked", "--target-dir", str(target)]
-    # From its directory: cargo looks for .cargo/config.toml from where it is started.
+    # In its directory, where cargo finds .cargo/config.toml.
     done = subprocess.run(command, cwd=paths.AGENT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SetupError(f"the guest agent does not build:\n{done.stderr.strip()}")
@@ -26,7 +26,7 @@ def build_agent() -> Path:
 
 
 def kernel_path(config: str) -> str:
-    """Where in the guest a kernel lies."""
+    """The path of a kernel in the guest."""
     return f"/kernel.{config}"
 
 
@@ -41,7 +41,7 @@ def _archive(agent: Path, kernels: Iterable[str]) -> bytes:
 
 
 def initramfs(kernels: Iterable[str]) -> Path:
-    """The archive with these kernels, written anew when something in it changed."""
+    """The initramfs with these kernels, written again when its contents changed."""
     names = sorted(set(kernels))
     path = paths.cache() / "vm" / f"initramfs-{'-'.join(names)}.cpio"
     with _lock:
@@ -50,6 +50,6 @@ def initramfs(kernels: Iterable[str]) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh = path.with_suffix(f".{os.getpid()}")
             fresh.write_bytes(content)
-            # A rename, because machines may still be booting from the old one.
+            # Renamed, because machines may still be reading the old one.
             fresh.rename(path)
     return path

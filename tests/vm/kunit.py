@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """The KUnit suites of a kernel: run in a guest, read by the kernel's own parser.
 
-The suites run when the kernel boots. Their results are fetched by the agent from
-debugfs, so that neither a lost nor a mixed console line can change a verdict, and a
-suite that never ran is missing instead of forgotten.
+The suites run when the kernel boots. The agent reads their results from debugfs, so
+lost or interleaved console lines do not matter, and a suite that did not run is
+reported as missing.
 """
 
 import json
@@ -23,7 +23,7 @@ from .scenario import Scenario
 from .splat import Expected
 from .vm import Vm
 
-# Doctests of the kernel crate keep timers on the stack, which DEBUG_OBJECTS has an opinion on.
+# Doctests of the kernel crate keep timers on the stack, which DEBUG_OBJECTS reports.
 EXPECTED = [
     Expected(r"ODEBUG: object \S+ is on stack \S+, but NOT annotated", None),
     Expected(r"WARNING: lib/debugobjects.c:\d+ at debug_object_is_on_stack", None),
@@ -34,7 +34,7 @@ _RESULTS = "/sys/kernel/debug/kunit"
 
 
 def _fetch(guest: Guest, suite: str) -> list[str]:
-    """A suite's own document, less the frame that says it is the only one."""
+    """The document of a suite, without the lines that number it among others."""
     text = guest.read(f"{_RESULTS}/{suite}/results").decode("utf-8", "replace")
     lines = text.splitlines()
     if lines[:2] != ["KTAP version 1", "1..1"]:
@@ -43,7 +43,7 @@ def _fetch(guest: Guest, suite: str) -> list[str]:
 
 
 def _document(suites: dict[str, list[str]]) -> str:
-    """One KTAP document of all suites. Each says that it is number 1, so they are counted anew."""
+    """One KTAP document of all suites, which are numbered again."""
     lines = ["KTAP version 1", f"1..{len(suites)}"]
     for number, body in enumerate(suites.values(), start=1):
         lines += [re.sub(r"^(ok|not ok) 1 ", rf"\1 {number} ", line) for line in body]
@@ -51,7 +51,7 @@ def _document(suites: dict[str, list[str]]) -> str:
 
 
 def _parse(document: Path, config: str) -> dict[str, Any]:
-    """What the kernel's parser makes of it."""
+    """The result of the kernel's own parser."""
     source = paths.kernel_source(config)
     parsed = document.with_suffix(".json")
     command = [
@@ -87,7 +87,7 @@ def judge(suites: dict[str, list[str]], directory: Path, config: str) -> list[Re
 
 
 def run(config: str, accel: Sequence[str], wanted: str = "*") -> list[Result]:
-    """All suites of a kernel (or those whose name fits), and the boot they ran in."""
+    """Runs all suites of a kernel, or those that match, and checks the boot."""
     suites: dict[str, list[str]] = {}
 
     def story(vm: Vm) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the core shows of itself in debugfs, and what it has to show."""
+"""The debugfs files of the core, and their expected contents."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Entry:
     """A line of `outgoing` or `incoming`."""
 
     kind: str
-    """`endpoint` or `bridge`; `unknown` if the function never showed up."""
+    """`endpoint` or `bridge`; `unknown` if the function was not found."""
     count: int
-    """Of preserved functions at or below this one."""
+    """The number of preserved functions at or below this one."""
     state: str
 
 
 def entries(text: str) -> dict[str, Entry]:
-    """The lines by BDF. A line that says something else is an error, not nothing."""
+    """The lines by BDF. A line that cannot be parsed is an error."""
     found: dict[str, Entry] = {}
     for line in text.splitlines():
         match = _LINE.fullmatch(line.strip())
@@ -47,13 +47,13 @@ def entries(text: str) -> dict[str, Entry]:
 
 
 def counters(text: str) -> dict[str, int]:
-    """The lines of `stats`."""
+    """The counters in `stats`."""
     pairs = (line.split() for line in text.splitlines())
     return {name: int(count) for name, count in pairs}
 
 
 def summary(handed_over: int, found: int) -> str:
-    """What the core says when boot enumeration is done."""
+    """The summary that the core logs after boot enumeration."""
     missing = handed_over - found
     return (
         f"pci_liveupdate: {handed_over} functions handed over, {found} found, {missing} missing"
@@ -61,10 +61,10 @@ def summary(handed_over: int, found: int) -> str:
 
 
 def counts(found: dict[str, Entry]) -> dict[str, int]:
-    """Nothing but the count of each function."""
+    """Only the count of each function."""
     return {bdf: entry.count for bdf, entry in found.items()}
 
 
 def due(*devices: Pci) -> dict[str, int]:
-    """The counts when exactly these are preserved: one for all that lies on their way up."""
+    """The expected counts if exactly these functions are preserved."""
     return dict(Counter(item.bdf for function in devices for item in function.line))

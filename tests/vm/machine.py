@@ -1,30 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The machine of a scenario: which PCI functions there are, and how they hang together."""
+"""The machine of a scenario: its PCI functions and their topology."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 ROOT = "pcie.0"
 
-# Drivers that want a chassis number of their own.
+# Drivers that need a unique chassis number.
 _PORTS = {"pcie-root-port", "ioh3420", "xio3130-downstream"}
 
 
 @dataclass(frozen=True)
 class Device:
-    """One `-device`. Its id is the name that the story knows it by, and its bus if it has one."""
+    """One `-device`. Its id is the name that the scenario uses."""
 
     driver: str
     id: str
     bus: str = ROOT
     addr: str | None = None
-    """SLOT or SLOT.FUNCTION on the bus, in hexadecimal; None lets QEMU choose."""
+    """SLOT or SLOT.FUNCTION on the bus, in hexadecimal; QEMU chooses if None."""
     options: tuple[tuple[str, str], ...] = ()
 
     def properties(self) -> dict[str, str]:
-        """As QEMU takes them, on its command line or through device_add."""
+        """The properties for QEMU, on its command line or for device_add."""
         found = {"driver": self.driver, "id": self.id, **dict(self.options)}
-        # Not every device sits on a bus that is spelled out (nvme-subsys has none).
+        # Some devices have no bus (nvme-subsys).
         if self.bus:
             found["bus"] = self.bus
         if self.addr is not None:
@@ -35,13 +35,13 @@ class Device:
 def device(
     driver: str, id: str, bus: str = ROOT, addr: str | None = None, **options: object
 ) -> Device:
-    """Any device QEMU has; `_` in option names stands for `-`."""
+    """Any device of QEMU; `_` in option names stands for `-`."""
     fixed = tuple((key.replace("_", "-"), str(value)) for key, value in options.items())
     return Device(driver, id, bus, addr, fixed)
 
 
 def root_port(id: str, addr: str | None = None, **options: object) -> Device:
-    """A PCIe root port (it can hotplug, and has ACS and ARI forwarding)."""
+    """A PCIe root port, with hotplug, ACS and ARI Forwarding."""
     return device("pcie-root-port", id, ROOT, addr, **options)
 
 
@@ -56,7 +56,7 @@ def switch(id: str, bus: str, ports: int = 2) -> list[Device]:
 def endpoint(
     id: str, bus: str, driver: str = "edu", addr: str | None = None, **options: object
 ) -> Device:
-    """A function at the end of a path. `edu` is small, and no driver in Linux wants it."""
+    """A function at the end of a path. `edu` is small, and Linux has no driver for it."""
     return device(driver, id, bus, addr, **options)
 
 
@@ -69,29 +69,29 @@ def _flat(devices: Iterable[Device | Sequence[Device]]) -> list[Device]:
 
 @dataclass(frozen=True)
 class Machine:
-    """What a scenario runs on."""
+    """The machine that a scenario runs on."""
 
     devices: Sequence[Device | Sequence[Device]] = ()
     arguments: str = ""
-    """Kernel arguments of every kernel of the story."""
+    """Arguments for every kernel of the scenario."""
     kernels: Sequence[str] = ()
-    """Kernels to jump to besides the one of the CONFIG at hand, by CONFIG."""
+    """Additional kernels for kexec, by CONFIG."""
     cpus: int = 1
     memory: int | None = None
-    """In MiB, when the profile's is not enough."""
+    """In MiB, if the profile is too small."""
     leaks: int | None = None
-    """Look for memory leaks before the end, where the kernel can (CONFIG=debug).
+    """Scan for memory leaks before the end, if the kernel supports it (CONFIG=debug).
 
-    It is the number of the kernel with which the story ends, from 1 on: only that one keeps
-    track of its memory, which takes twice as long.
+    The number of the last kernel of the scenario, counted from 1. Only that one tracks its
+    memory, which doubles the boot time.
     """
     cables: Sequence[str] = ()
-    """Network cables to the host, by the name that a card has as its `netdev`."""
+    """Network links to the host, by the `netdev` of the card."""
     qemu: Sequence[str] = field(default=())
-    """More arguments for QEMU."""
+    """Additional arguments for QEMU."""
 
     def device_arguments(self) -> list[str]:
-        """The `-device` arguments in the order given: a bus comes before who sits on it."""
+        """The `-device` arguments, in the given order: a bus comes before the devices on it."""
         arguments = []
         for chassis, item in enumerate(_flat(self.devices), start=1):
             properties = item.properties()

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A network cable between the host and a card of the machine.
+"""A network link between the host and a card of the machine.
 
-What the host sends are whole Ethernet frames, one per datagram. QEMU takes a
-datagram out of its socket when the card has room for the frame; until then it
-waits there, and what does not fit any more is lost, like on a real cable.
+The host sends complete Ethernet frames, one per datagram. QEMU reads a datagram
+from its socket when the card has a buffer for the frame. Until then it is queued,
+and frames that exceed the queue are lost, as on a real link.
 """
 
 import socket
 from contextlib import suppress
 
-# What a busy machine does not look at for a few seconds should still be there.
+# Frames that a busy machine reads a few seconds later must not be lost.
 _QUEUE = 4 << 20
-# Goes beyond net.core.rmem_max, for whoever may. Python has no name for it.
+# Exceeds net.core.rmem_max where privileged. Python does not define it.
 _SO_RCVBUFFORCE = 33
 
 
 class Cable:
-    """Two sockets, connected to each other. The far one is for QEMU."""
+    """Two connected sockets, one of them for QEMU."""
 
     def __init__(self) -> None:
         self._near, self._far = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in "12")
@@ -30,22 +30,22 @@ class Cable:
 
     @property
     def fd(self) -> int:
-        """The far end."""
+        """The socket for QEMU."""
         return self._far.fileno()
 
     def netdev(self, name: str) -> list[str]:
-        """The argument for QEMU. A card is put on it with `netdev=NAME`."""
+        """The argument for QEMU. A card uses it with `netdev=NAME`."""
         return ["-netdev", f"dgram,id={name},local.type=fd,local.str={self.fd}"]
 
     def plugged(self) -> None:
-        """QEMU has its end."""
+        """QEMU has inherited its socket."""
         self._far.close()
 
     def send(self, frame: bytes) -> None:
-        """Puts a frame on the cable."""
+        """Sends a frame."""
         self._near.send(frame)
 
     def close(self) -> None:
-        """Pulls it."""
+        """Closes the link."""
         self._near.close()
         self._far.close()

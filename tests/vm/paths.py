@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Where things are. The two variables are those of the Makefile."""
+"""Paths. The two variables are those of the Makefile."""
 
 import os
 from pathlib import Path
@@ -24,7 +24,7 @@ def build(config: str) -> Path:
 
 
 def existing(path: Path, hint: str) -> Path:
-    """The path, or an error that says how to get there."""
+    """The path, or an error that says how to create it."""
     if not path.exists():
         raise SetupError(f"{path} is missing: {hint}")
     return path
@@ -37,7 +37,7 @@ def kernel_image(config: str) -> Path:
 
 
 def system_map(config: str) -> Path:
-    """Where the symbols of a kernel are."""
+    """The file with the symbols of a kernel."""
     return existing(build(config) / "System.map", f"make kernel CONFIG={config}")
 
 
@@ -47,10 +47,10 @@ def kernel_source(config: str) -> Path:
 
 
 def run_dir(config: str, name: str) -> Path:
-    """What a scenario leaves behind: console, transcript, config trace."""
+    """What a scenario leaves: console, transcript, config trace."""
     return cache() / "vm" / config / name
 
 
 def results() -> Path:
-    """Where verdicts are summed up from."""
+    """The directory from which `make test` sums up results."""
     return cache() / "results"

@@ -27,7 +27,7 @@ BRIDGE_CONTROL = 0x3E
 BRIDGE_CONTROL_RESET = 0x40
 EXTENDED = 0x100
 
-# Capabilities, by the kernel's names less PCI_CAP_ID_ and PCI_EXT_CAP_ID_.
+# Capabilities, named as in the kernel without PCI_CAP_ID_ and PCI_EXT_CAP_ID_.
 CAP_PM = 0x01
 CAP_MSI = 0x05
 CAP_EXP = 0x10
@@ -55,7 +55,7 @@ class BusNumbers(NamedTuple):
 
 
 class Pci:
-    """One function of one kernel."""
+    """A function, in one kernel."""
 
     def __init__(self, guest: Guest, bdf: str) -> None:
         self.guest = guest
@@ -68,24 +68,24 @@ class Pci:
     # Config space
 
     def read(self, offset: int, width: int) -> int:
-        """A register of 1, 2 or 4 bytes."""
+        """Reads a register of 1, 2 or 4 bytes."""
         data = self.guest.read_at(f"{self.path}/config", offset, width)
         if len(data) != width:
             raise Failure(f"{self.bdf} has no register {offset:#x}")
         return int.from_bytes(data, "little")
 
     def write(self, offset: int, width: int, value: int) -> None:
-        """Sets a register."""
+        """Writes a register."""
         self.guest.write_at(f"{self.path}/config", offset, value.to_bytes(width, "little"))
 
     @property
     def command(self) -> int:
-        """PCI_COMMAND."""
+        """The Command register."""
         return self.read(COMMAND, 2)
 
     @property
     def bus_master(self) -> bool:
-        """Whether it may do DMA, or a bridge may pass it on."""
+        """Whether Bus Master is set."""
         return bool(self.command & COMMAND_MASTER)
 
     @bus_master.setter
@@ -95,12 +95,12 @@ class Pci:
 
     @property
     def is_bridge(self) -> bool:
-        """Whether there is a bus behind it."""
+        """Whether it is a bridge."""
         return self.read(HEADER_TYPE, 1) & HEADER_TYPE_MASK == HEADER_TYPE_BRIDGE
 
     @property
     def bus_numbers(self) -> BusNumbers:
-        """Of a bridge."""
+        """The bus numbers of a bridge."""
         return BusNumbers(*(self.read(offset, 1) for offset in BUS_NUMBER_BYTES))
 
     def capability(self, wanted: int) -> int:
@@ -132,11 +132,11 @@ class Pci:
 
     @property
     def present(self) -> bool:
-        """Whether the kernel knows such a function."""
+        """Whether the kernel has such a function."""
         return self.guest.exists(self.path)
 
     def attribute(self, name: str) -> str:
-        """A sysfs attribute."""
+        """Reads a sysfs attribute."""
         return self.guest.text(f"{self.path}/{name}")
 
     def set_attribute(self, name: str, value: str) -> None:
@@ -145,21 +145,21 @@ class Pci:
 
     @property
     def driver(self) -> str | None:
-        """The driver it is bound to."""
+        """The driver that it is bound to."""
         if not self.guest.exists(f"{self.path}/driver"):
             return None
         return self.guest.readlink(f"{self.path}/driver").rsplit("/", 1)[1]
 
     def bind(self, driver: str) -> None:
-        """Binds it by hand: this driver and no other, whatever ids it has."""
+        """Binds it to this driver, whatever its ids."""
         self.set_attribute("driver_override", driver)
         if self.driver is None:
             self.guest.write(f"/sys/bus/pci/drivers/{driver}/bind", self.bdf)
 
     def unbind(self) -> None:
-        """Takes its driver away."""
+        """Unbinds its driver."""
         self.set_attribute("driver/unbind", self.bdf)
 
     def remove(self) -> None:
-        """Hot-removes it through sysfs."""
+        """Removes it through sysfs."""
         self.set_attribute("remove", "1")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Small stories that need nothing but a stock kernel with Live Update."""
+"""Small scenarios for a kernel without PCI Live Update."""
 
 import tempfile
 from pathlib import Path
@@ -12,7 +12,7 @@ from .vm import Vm
 
 
 def memfd_over_a_jump(vm: Vm) -> None:
-    """The story of every live update, with a memfd as the only passenger."""
+    """A live update that preserves a memfd."""
     old = vm.boot()
     session = old.create_session()
     session.save({"boot_id": old.hello.boot_id})
@@ -23,7 +23,7 @@ def memfd_over_a_jump(vm: Vm) -> None:
 
 
 def works(accel: tuple[str, ...], config: str) -> bool:
-    """Whether machines run with this accelerator, judged by one that jumps."""
+    """Whether machines run with this accelerator, found out by a kexec."""
     with tempfile.TemporaryDirectory() as name, Vm(Machine(), config, Path(name), accel) as vm:
         vm.patience = 20
         try:
@@ -35,5 +35,5 @@ def works(accel: tuple[str, ...], config: str) -> bool:
 
 
 def scenario(name: str) -> Scenario:
-    """The memfd story as a scenario."""
+    """The memfd scenario."""
     return Scenario(name, str(memfd_over_a_jump.__doc__), Machine(), memfd_over_a_jump)

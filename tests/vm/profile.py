@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a kernel configuration needs of the machine, and how long it may take."""
+"""What a kernel configuration needs from the machine, and its time limits."""
 
 from dataclasses import dataclass, replace
 
@@ -8,27 +8,27 @@ from .errors import SetupError
 
 @dataclass(frozen=True)
 class Profile:
-    """Of one CONFIG. Deadlines have a tenfold margin over an idle machine of two cores."""
+    """The profile of a CONFIG. Deadlines are ten times what an idle machine of two cores needs."""
 
     memory: int
     """In MiB."""
     scratch: str
-    """kho_scratch=. Never left to the kernel: its own guess fails now and then."""
+    """kho_scratch=. The size that the kernel chooses is too small now and then."""
     boot: float
-    """Seconds from the start, or from the jump, to the agent's hello."""
+    """Seconds from the start, or from kexec, to the greeting of the agent."""
     request: float
     """Seconds for an answer."""
     arguments: str = ""
     no_leaks: str = ""
-    """Of a kernel in which nobody looks for leaks."""
+    """The profile of a kernel that is not scanned for leaks."""
 
     def within(self, patience: float) -> "Profile":
         """The same with no deadline later than this."""
         return replace(self, boot=min(self.boot, patience), request=min(self.request, patience))
 
 
-# KMEMLEAK doubles the boot time, so it is for the kernel in which leaks are looked for. What the
-# SLUB checks find, KASAN finds.
+# KMEMLEAK doubles the boot time, so only the kernel that is scanned for leaks enables it. KASAN
+# finds what the SLUB checks find.
 _DEBUG = Profile(
     memory=1024,
     scratch="64M,192M,64M",
@@ -52,14 +52,14 @@ def profile(config: str) -> Profile:
 
 
 def command_line(config: str, scratch: str, leaks: bool, *more: str) -> str:
-    """The command line of one kernel. What comes later wins, so a scenario can override."""
+    """The command line of a kernel. Later arguments win, so a scenario can override."""
     chosen = profile(config)
     words = [
         "console=ttyS0 panic=-1 oops=panic nokaslr",
-        # On a busy host time passes while a virtual CPU waits for its turn:
-        # kernels must not conclude that their timers are broken.
+        # On a busy host, virtual CPUs are not scheduled in time. Kernels must not
+        # conclude that their timers are broken.
         "no_timer_check tsc=reliable",
-        # A guest's own initramfs is what it boots the next kernel with.
+        # The guest uses its own initramfs to boot the next kernel.
         "retain_initrd",
         f"kho=on liveupdate=on kho_scratch={scratch}",
         chosen.arguments,

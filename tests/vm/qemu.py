@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One QEMU process with its ports, its memory and its logs."""
+"""A QEMU process with its ports, its memory and its logs."""
 
 import os
 import socket
@@ -14,8 +14,8 @@ from .net import Cable
 
 BINARY = "qemu-system-x86_64"
 
-# isa-debug-exit turns V into exit status 2 * V + 1. Not 0: QEMU's own
-# failures end with 1, and everything else (a panic, a reset) with 0.
+# isa-debug-exit turns V into exit status 2 * V + 1. V is not 0: QEMU's own
+# failures exit with 1, and everything else (a panic, a reset) with 0.
 EXIT_VALUE = 42
 EXIT_STATUS = 2 * EXIT_VALUE + 1
 
@@ -25,8 +25,8 @@ _interrupted = threading.Event()
 
 
 def kill_all() -> None:
-    """Ends every machine of this process, for an interrupt: no other thread hears of it."""
-    # No lock: this runs in a signal handler, and the thread below it may hold it.
+    """Kills every machine of this process, on an interrupt."""
+    # No lock: this runs in a signal handler, and the interrupted thread may hold it.
     _interrupted.set()
     for process in list(_running):
         process.kill()
@@ -74,7 +74,7 @@ class Qemu:
             self.process.kill()
 
     def _wiring(self, memory: int, agent: int, qmp: int) -> list[str]:
-        """The parts that every machine has. The console goes to a file, the agent has its port."""
+        """The arguments for every machine. The console goes to a file, the agent has a port."""
         size = self.memory_size
         path = f"/proc/self/fd/{memory}"
         return [
@@ -90,7 +90,7 @@ class Qemu:
             "-chardev", f"socket,id=qmp,fd={qmp}",
             "-mon", "chardev=qmp,mode=control",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
-            # The kernel has pciehp and no acpiphp.
+            # The kernel has pciehp, but no acpiphp.
             "-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
             "-trace", "pci_cfg_write", "-D", self.trace.name,
         ]  # fmt: skip
@@ -103,12 +103,12 @@ class Qemu:
             raise GuestSilent("the machine does not end") from err
 
     def log_tail(self) -> str:
-        """What QEMU itself had to say."""
+        """The output of QEMU."""
         text = (self.directory / "qemu.log").read_text(errors="replace").strip()
         return "\n".join(text.splitlines()[-5:])
 
     def kill(self) -> None:
-        """Ends it, whatever it does, and gives everything back."""
+        """Kills it and releases everything."""
         self.process.kill()
         self.process.wait()
         with _running_lock:

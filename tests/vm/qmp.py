@@ -10,7 +10,7 @@ from .errors import Failure, GuestGone
 
 
 class Qmp:
-    """One connection, synchronous. Events are kept until somebody asks for them."""
+    """A synchronous connection. Events are kept until they are asked for."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -18,12 +18,12 @@ class Qmp:
         self.events: list[dict[str, Any]] = []
 
     def connect(self, timeout: float = 30.0) -> None:
-        """Takes the greeting and leaves negotiation mode."""
+        """Reads the greeting and leaves negotiation mode."""
         self._message(time.monotonic() + timeout)
         self.command("qmp_capabilities")
 
     def close(self) -> None:
-        """Ends the connection; the machine goes on."""
+        """Closes the connection; the machine goes on."""
         self._sock.close()
 
     def _message(self, until: float) -> dict[str, Any]:
@@ -62,11 +62,11 @@ class Qmp:
                 return message["return"]
 
     def hmp(self, line: str) -> str:
-        """A command of the human monitor, for what QMP does not have."""
+        """Runs a command of the human monitor, for what QMP does not support."""
         return str(self.command("human-monitor-command", {"command-line": line}))
 
     def wait_event(self, name: str, timeout: float, **data: Any) -> dict[str, Any]:
-        """The first event of this name and with this data, past or to come."""
+        """The first event with this name and data, past or future."""
         until = time.monotonic() + timeout
         seen = 0
         while True:

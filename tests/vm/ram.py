@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The memory of a guest, shared with the host: to read, and to damage.
+"""The memory of a guest, shared with the host.
 
-While a guest runs it sees every change at once, so change only what it does not
-look at, or stop it first (gdb.py stops it at the very end of a kernel).
+A running guest sees every change immediately. Change only what it does not use, or
+stop it first: gdb.py stops it at the end of a kernel.
 """
 
 import mmap
@@ -11,33 +11,33 @@ from .errors import Failure
 
 
 class GuestRam:
-    """Guest physical memory, from 0 up. All of it lies below the hole at 2 GiB."""
+    """Guest physical memory, from 0. All of it is below the hole at 2 GiB."""
 
     def __init__(self, fd: int, size: int) -> None:
         self._map = mmap.mmap(fd, size)
 
     def close(self) -> None:
-        """No more looks at it."""
+        """Unmaps the memory."""
         self._map.close()
 
     def read(self, address: int, length: int) -> bytes:
-        """Guest memory as it is now."""
+        """Reads guest memory."""
         data = self._map[address : address + length]
         if address < 0 or len(data) != length:
             raise Failure(f"no guest memory at {address:#x}, {length} bytes")
         return data
 
     def write(self, address: int, data: bytes) -> None:
-        """Changes guest memory."""
+        """Writes guest memory."""
         self.read(address, len(data))
         self._map[address : address + len(data)] = data
 
     def u64(self, address: int) -> int:
-        """Eight bytes."""
+        """Reads eight bytes."""
         return int.from_bytes(self.read(address, 8), "little")
 
     def find(self, pattern: bytes, align: int = 4096) -> list[int]:
-        """Where a pattern lies on such a boundary."""
+        """The addresses at which a pattern occurs, with this alignment."""
         found = []
         at = self._map.find(pattern)
         while at >= 0:

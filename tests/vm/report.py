@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Verdicts as KTAP for people and machines, and as JSON for the sum of `make test`."""
+"""Results as KTAP, and as JSON for the sum of `make test`."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ def _say(line: str) -> None:
 
 
 class Ktap:
-    """A KTAP document, one line a result, numbered as they come in."""
+    """A KTAP document, one line per result, numbered as they arrive."""
 
     def __init__(self, count: int) -> None:
         self._number = 0
@@ -23,12 +23,12 @@ class Ktap:
 
     @staticmethod
     def comment(text: str) -> None:
-        """Lines that no parser counts."""
+        """Lines that parsers ignore."""
         for line in text.splitlines() or [""]:
             _say(f"# {line}".rstrip())
 
     def result(self, result: Result) -> None:
-        """One verdict, its diagnosis before it."""
+        """A result, after its diagnosis."""
         self._number += 1
         if not result.passed:
             for problem in result.problems:
@@ -43,7 +43,7 @@ class Ktap:
 
 
 def save(suite: str, results: Sequence[Result]) -> None:
-    """Keeps the verdicts of a suite for the sum."""
+    """Saves the results of a suite for the sum."""
     passed = sum(result.passed for result in results)
     document = {
         "suite": suite,
@@ -66,7 +66,7 @@ def save(suite: str, results: Sequence[Result]) -> None:
 
 
 def verdict(results: Sequence[Result]) -> int:
-    """The exit code. No result at all is no success."""
+    """The exit code. No result at all is a failure."""
     failed = [result.name for result in results if not result.passed]
     if failed:
         print(f"failed: {' '.join(failed)}", file=sys.stderr)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""The front door of the virtual machine tests."""
+"""The command line of the virtual machine tests."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Tells stories, several side by side, and judges them."""
+"""Runs scenarios, several in parallel, and judges them."""
 
 import fcntl
 import shutil
@@ -21,30 +21,30 @@ Narrator = Callable[[str], None]
 
 @dataclass
 class Result:
-    """The verdict on one scenario."""
+    """The result of a scenario."""
 
     name: str
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
-    """None of them means passed."""
+    """Empty if it passed."""
     remains: list[str] = field(default_factory=list)
     directory: Path | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether nothing speaks against it."""
+        """Whether there is no problem."""
         return not self.problems
 
 
 def _place(err: BaseException) -> str:
-    """Where in the story it happened."""
+    """The line of the scenario in which it happened."""
     frames = traceback.extract_tb(err.__traceback__)
     told = [frame for frame in frames if paths.SCENARIOS in Path(frame.filename).parents]
     return f" ({Path(told[-1].filename).name}:{told[-1].lineno})" if told else ""
 
 
 def _tell(scenario: Scenario, vm: Vm, result: Result) -> None:
-    """The story and its end; whatever is raised becomes a problem."""
+    """Runs a scenario to its end; every exception becomes a problem."""
     try:
         scenario.story(vm)
         if not vm.booted:
@@ -55,13 +55,13 @@ def _tell(scenario: Scenario, vm: Vm, result: Result) -> None:
     except (Failure, OSError) as err:
         result.problems.append(f"{type(err).__name__}: {err}{_place(err)}")
     except Exception:  # pylint: disable=broad-except
-        # A mistake in the story is a failure of this scenario, not of the others.
+        # A bug in the scenario fails this scenario only.
         result.problems.append(traceback.format_exc().strip())
 
 
 @contextmanager
 def _alone_in(directory: Path) -> Iterator[None]:
-    """An empty directory that no other run of this scenario takes away meanwhile."""
+    """An empty directory that no other run of this scenario removes meanwhile."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     with directory.with_name(f".{directory.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -73,7 +73,7 @@ def _alone_in(directory: Path) -> Iterator[None]:
 def run_one(
     scenario: Scenario, config: str, accel: Sequence[str], narrate: Narrator | None = None
 ) -> Result:
-    """One scenario from an empty directory to its verdict."""
+    """Runs a scenario in an empty directory and returns its result."""
     directory = paths.run_dir(config, scenario.name)
     result = Result(scenario.name, directory=directory)
 
@@ -98,7 +98,7 @@ def run_all(
     jobs: int,
     report: Callable[[Result], None],
 ) -> list[Result]:
-    """All of them, `jobs` at a time; `report` gets each verdict when it is there."""
+    """Runs all of them, `jobs` at a time; `report` gets each result when it is there."""
     results = []
     with ThreadPoolExecutor(max_workers=max(jobs, 1)) as pool:
         futures = [pool.submit(run_one, item, config, accel) for item in scenarios]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The sample driver (samples/rust/rust_driver_pci_liveupdate.rs) from user space."""
+"""The sample driver (samples/rust/rust_driver_pci_liveupdate.rs) as seen from user space."""
 
 from .guest import Guest
 from .pci import Pci
@@ -9,24 +9,24 @@ DRIVER = "rust_driver_pci_liveupdate"
 
 
 def bind(guest: Guest, *devices: str) -> list[Pci]:
-    """Gives these devices to the driver. It takes none by itself."""
+    """Binds these devices to the driver. It has no ids of its own."""
     bound = [guest.pci(device) for device in devices]
     for function in bound:
         function.bind(DRIVER)
     return bound
 
 
-# What can be written to a file of it, and read back after the jump.
+# Written to one of its files, and read back in the next kernel.
 MAX_CONTENT = 64
 
 
 def node(function: Pci) -> str:
-    """The character device of a bound function."""
+    """The path of the character device of a bound function."""
     return f"/dev/pci-liveupdate-{function.bdf}"
 
 
 def preserve(session: Session, function: Pci, token: int, content: bytes = b"") -> None:
-    """Puts a bound function into a session, which then keeps its file open."""
+    """Preserves a bound function in a session, which keeps its file open."""
     fd = function.guest.open(node(function))
     if content:
         fd.write(0, content)

@@ -3,14 +3,14 @@
 
 A scenario `one-device` is the file `one_device.py` with
 
-    a docstring     its first line is the sentence that `make vm-list` shows
+    a docstring     its first line is what `make vm-list` prints
     MACHINE         the machine it runs on
-    story(vm)       what happens, told with `vm` and checked with `check`
-    EXPECTED        optional: lines on the console that would be splats elsewhere
-    CASES           optional: name -> anything; the story is told once for each, as
-                    `story(vm, case)`, and its result is called `NAME.CASE`; an own
-                    machine or expected lines of a case are its attributes
-                    `machine` and `expected`
+    story(vm)       the scenario, which uses `vm` and `check`
+    EXPECTED        optional: console lines that would be splats in other scenarios
+    CASES           optional: name -> any value; the scenario runs once for each, as
+                    `story(vm, case)`, and its result is called `NAME.CASE`; the
+                    attributes `machine` and `expected` of a case override MACHINE
+                    and EXPECTED
 """
 
 import importlib.util
@@ -29,7 +29,7 @@ from .vm import Vm
 
 @dataclass(frozen=True)
 class Scenario:
-    """One story on one machine, with one result."""
+    """A scenario on a machine, with one result."""
 
     name: str
     sentence: str
@@ -75,7 +75,7 @@ def _load(path: Path) -> list[Scenario]:
 
 
 def load_all() -> list[Scenario]:
-    """All of them, by name."""
+    """All scenarios, by name."""
     found = [path for path in sorted(paths.SCENARIOS.glob("*.py")) if path.stem != "__init__"]
     if not found:
         raise SetupError(f"no scenarios in {paths.SCENARIOS}")
@@ -83,7 +83,7 @@ def load_all() -> list[Scenario]:
 
 
 def select(names: Sequence[str]) -> list[Scenario]:
-    """The named ones (all, if none is named); a name without its case means all cases."""
+    """The named scenarios, or all; a name without a case stands for all its cases."""
     every = load_all()
     if not names:
         return every

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Does the bench notice what it has to notice?
+"""Checks that the runner detects failures.
 
-Each story here is broken in one way and must come out red, for the right reason.
-A bench that lets one of them pass proves nothing with its green.
+Each scenario here is broken in one way and must fail, for the right reason. If one
+of them passed, results of the other scenarios would mean nothing.
 """
 
 import errno
@@ -20,7 +20,7 @@ from .scenario import Scenario
 from .splat import PATTERNS, Expected, scan
 from .vm import Vm
 
-# One line, as a kernel prints it, for every pattern of the scan.
+# A line as the kernel prints it, for every pattern of the scan.
 _SPLATS = {
     "bug": "BUG: kernel NULL pointer dereference, address: 0000000000000010",
     "bug at": "kernel BUG at mm/slub.c:563!",
@@ -57,7 +57,7 @@ _SPLATS = {
 
 
 def _scanner() -> None:
-    """The scan knows each kind of splat, and refuses to be without knowledge."""
+    """The scan detects each kind of splat, and requires that every pattern is tested."""
     check.equal("patterns with an example", sorted(_SPLATS), sorted(PATTERNS))
     for cause, line in _SPLATS.items():
         check.true(f"{cause} is found alone", scan([line], patterns={cause: PATTERNS[cause]}))
@@ -77,7 +77,7 @@ def _scanner() -> None:
 
 
 def _kunit_reader(config: str) -> None:
-    """A test that failed, and one that never came back, are both seen."""
+    """A test that failed and a test that did not end are both detected."""
 
     def suite(name: str, *outcomes: str) -> list[str]:
         plan = ["    KTAP version 1", f"    # Subtest: {name}", f"    1..{len(outcomes)}"]
@@ -149,7 +149,7 @@ def _lazy(_: Vm) -> None:
     pass
 
 
-# story, the problem that must be found
+# scenario, the problem that must be found
 _RED: dict[str, tuple[Callable[[Vm], None], str]] = {
     "crashed-guest": (_crash, r"GuestGone: the machine ended"),
     "silent-guest": (_silence, r"GuestSilent: no answer in time"),
@@ -166,7 +166,7 @@ _RED: dict[str, tuple[Callable[[Vm], None], str]] = {
 
 
 def _plugged(vm: Vm) -> None:
-    """Devices, their registers and their trace are where the bench says."""
+    """Devices, their registers and their trace are reported correctly."""
     guest = vm.boot()
     port, device = guest.pci("rp0"), guest.pci("ep0")
     check.equal("bus of the device", int(device.bdf[5:7], 16), port.bus_numbers.secondary)
@@ -182,7 +182,7 @@ def _plugged(vm: Vm) -> None:
 
 
 def _stopped(vm: Vm) -> None:
-    """The handover can be read, and changed, while the machine stands between two kernels."""
+    """The handover can be read and changed while the machine is stopped between two kernels."""
     old = vm.boot()
     state = {"answer": 41}
     session = old.create_session()
@@ -203,9 +203,9 @@ def _stopped(vm: Vm) -> None:
 
 
 def _cancelled(vm: Vm) -> None:
-    """KHO's own map tells what a session preserves, and that nothing is left of it."""
+    """KHO's map shows what a session preserves, and that nothing of it is left."""
     guest = vm.boot()
-    # The first session of all makes LUO set up what it keeps from then on.
+    # The first session makes LUO allocate what it keeps from then on.
     guest.create_session("first").close()
     before = handover.preserved(vm.ram, guest.kho_fdt())
     session = guest.create_session()
@@ -217,7 +217,7 @@ def _cancelled(vm: Vm) -> None:
 
 
 def _hops(vm: Vm) -> None:
-    """Three live updates in a row, counted."""
+    """Three live updates in a row are counted."""
     vm.boot()
     for number in (1, 2, 3):
         check.equal("live update", vm.live_update().hello.live_updates, number)
@@ -225,7 +225,7 @@ def _hops(vm: Vm) -> None:
 
 
 def _dead_end(vm: Vm) -> None:
-    """A jump that must end in a panic, and one that is refused and leaves the kernel alive."""
+    """A kexec that must panic, and one that is refused and leaves the kernel running."""
     guest = vm.boot()
     with check.refused(errno.EINVAL):
         guest.request("kernel.kexec")
@@ -234,7 +234,7 @@ def _dead_end(vm: Vm) -> None:
 
 
 def _raced(vm: Vm) -> None:
-    """Threads repeat requests, results flow from step to step, errors are counted."""
+    """Threads repeat requests, results are passed between steps, errors are counted."""
     guest = vm.boot()
     steps = (
         ("fd.memfd", "raced"),
@@ -278,7 +278,7 @@ def _red() -> list[Scenario]:
 
 
 def _judge(result: Result) -> None:
-    """A broken story is right when it failed, and for its reason."""
+    """A broken scenario passes if it failed for the expected reason."""
     _, reason = _RED[result.name]
     found = result.problems
     result.problems = []
@@ -298,19 +298,19 @@ def _on_host(name: str, test: Callable[[], None]) -> Result:
     return result
 
 
-# Tests without a story.
+# Tests without a scenario.
 ON_HOST = 2
 
 
 def stories() -> list[Scenario]:
-    """Those that must be red, and those that must be green."""
+    """The scenarios that must fail, and those that must pass."""
     return [*_red(), *_GREEN]
 
 
 def run(
     config: str, accel: Sequence[str], jobs: int, report: Callable[[Result], None]
 ) -> list[Result]:
-    """All of it; a result passes when the bench did right."""
+    """Runs everything; a result passes if the runner was right."""
 
     def judged(result: Result) -> None:
         if result.name in _RED:

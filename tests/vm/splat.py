@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Finds in a console log what no healthy kernel prints."""
+"""Finds lines in a console log that a healthy kernel does not print."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .errors import SetupError
 
-# The line that a report begins with. The cause is in the name, for the reader.
+# The first line of a report. The name of the pattern is shown to the reader.
 PATTERNS: dict[str, str] = {
     "bug": r"\bBUG: ",
     "bug at": r"kernel BUG at ",
@@ -23,7 +23,7 @@ PATTERNS: dict[str, str] = {
     "kasan": r"\bKASAN: ",
     "ubsan": r"\bUBSAN: ",
     "kcsan": r"\bKCSAN: ",
-    # What the command line switches off says so at once; what gives up says so later.
+    # Detectors that the command line disables print so at once; those that give up, later.
     "kmemleak": r"kmemleak: .*suspected memory leak"
     r"|(?<!\[    0\.000000\] )kmemleak: Kernel memory leak detector disabled",
     "lockdep": r"possible (circular|recursive) locking|inconsistent lock state|lock order",
@@ -47,16 +47,16 @@ PATTERNS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Expected:
-    """A line that a scenario provokes on purpose, and how often it must be there."""
+    """A line that a scenario provokes, and how often it must occur."""
 
     pattern: str
     count: int | None = 1
-    """None: as often as it likes, or not at all."""
+    """None: any number of times, or not at all."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A line that should not be there (or the lack of one that should)."""
+    """A line that must not occur, or an expected line that is missing."""
 
     cause: str
     text: str
@@ -74,7 +74,7 @@ def scan(
     expected: Sequence[Expected] = (),
     patterns: dict[str, str] | None = None,
 ) -> list[Finding]:
-    """All findings in a log. An expected line counts as none, if it comes as often as said."""
+    """All findings in a log. Expected lines count only if their number is wrong."""
     chosen = PATTERNS if patterns is None else patterns
     if not chosen or not all(chosen.values()):
         raise SetupError("a scan for splats without patterns")

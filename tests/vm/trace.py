@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Every write to PCI config space, by firmware and kernels alike, as QEMU traced it.
+"""Every write to PCI config space, by firmware and by kernels, as traced by QEMU.
 
-This is the proof that nobody touched something: a register that reads the same
-before and after may have been another in between.
+A register with the same value before and after may have had another one in between.
+The trace shows that it was not written.
 """
 
 import re
@@ -18,11 +18,11 @@ _LINE = re.compile(
 
 @dataclass(frozen=True)
 class Write:
-    """One write. QEMU does not tell how wide it was."""
+    """A write. QEMU does not report its width."""
 
     model: str
     bdf: str
-    """BUS:SLOT.FUNCTION as the bus was numbered at the time."""
+    """BUS:SLOT.FUNCTION, with the bus number at that time."""
     offset: int
     value: int
 
@@ -32,19 +32,19 @@ class Write:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point in the trace: vCPUs wait for each line to be written."""
+    """A position in the trace: vCPUs wait until each line is written."""
 
     position: int
 
 
 class ConfigTrace:
-    """The trace of one machine, growing while it runs."""
+    """The trace of a machine, which grows while it runs."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def mark(self) -> Mark:
-        """Now. Exact when the guest is between requests."""
+        """The current position. Exact while the guest waits for requests."""
         return Mark(self._path.stat().st_size)
 
     def _lines(self, since: Mark | None, until: Mark | None) -> list[str]:
@@ -62,7 +62,7 @@ class ConfigTrace:
         since: Mark | None = None,
         until: Mark | None = None,
     ) -> Iterator[Write]:
-        """The writes to a function (with or without its domain) and an offset or range, in order."""
+        """The writes to a function, with or without its domain, at an offset or in a range."""
         offsets = range(offset, offset + 1) if isinstance(offset, int) else offset
         wanted = bdf.split(":", 1)[1] if bdf and bdf.count(":") == 2 else bdf
         for line in self._lines(since, until):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A machine in the hands of a story: boot it, jump, watch it from outside."""
+"""A machine of a scenario: boots it, replaces its kernels, observes it from outside."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,16 +20,16 @@ from .qmp import Qmp
 from .ram import GuestRam
 from .trace import ConfigTrace
 
-# Where a kernel can be stopped on its way out. The handover is written, and no device is
+# Where a kernel can be stopped during kexec. The handover is written, no device is
 # shut down yet:
 SHUTDOWN = "device_shutdown"
-# The last function that runs in its own address space: devices are shut down, and nobody
-# will check the handover any more.
+# The last function that runs in its own address space: devices are shut down, and the
+# handover is not checked again.
 LAST_FUNCTION = "machine_kexec"
 
 
 class Vm:
-    """One machine, from before its first kernel to after its last."""
+    """A machine, from before its first kernel to after its last one."""
 
     console: Console
     trace: ConfigTrace
@@ -53,10 +53,10 @@ class Vm:
         self._story = (directory / "story.log").open("w", encoding="utf-8", buffering=1)
         self.narrate: Callable[[str], None] = lambda _line: None
         self.patience: float | None = None
-        """In seconds, when the deadlines of the profile are too generous."""
+        """In seconds, if the deadlines of the profile are too long."""
         self._told = 0
         self.live_updates = 0
-        """How many are proved so far."""
+        """The number of live updates that were confirmed."""
 
     def __enter__(self) -> "Vm":
         return self
@@ -77,19 +77,19 @@ class Vm:
 
     @property
     def booted(self) -> bool:
-        """Whether there is a machine to look at."""
+        """Whether the machine is running."""
         return hasattr(self, "_port")
 
     @property
     def limits(self) -> Profile:
-        """Of the heaviest kernel that the story may run."""
+        """The profile of the largest kernel that the scenario may run."""
         heaviest = max((profile(name) for name in self._kernels), key=lambda item: item.memory)
         return heaviest.within(self.patience) if self.patience else heaviest
 
-    # The story
+    # Steps
 
     def step(self, text: str) -> None:
-        """What happens next, for whoever reads along."""
+        """Describes the next step."""
         line = f"{time.monotonic() - self._started:6.1f} s  {text}"
         self._story.write(line + "\n")
         if self.booted:
@@ -104,7 +104,7 @@ class Vm:
         return command_line(kernel, scratch, leaks, machine.arguments, arguments)
 
     def boot(self, arguments: str = "") -> Guest:
-        """Switches the machine on. Returns when the first kernel's agent is there."""
+        """Starts the machine. Returns when the agent of the first kernel is running."""
         self.step(f"a machine is switched on, kernel {self.config}")
         command = [
             *self._accel,
@@ -133,7 +133,7 @@ class Vm:
 
     @property
     def guest(self) -> Guest:
-        """The kernel that runs now."""
+        """The running kernel."""
         if self._guest is None:
             raise Failure("no kernel runs")
         return self._guest
@@ -141,7 +141,7 @@ class Vm:
     # Live update
 
     def load(self, arguments: str = "", kernel: str | None = None) -> None:
-        """Loads the next kernel. Jumps do it by themselves."""
+        """Loads the next kernel. The functions below do so if necessary."""
         chosen = kernel or self._kernel
         self.guest.request(
             "kernel.kexec_load",
@@ -155,7 +155,7 @@ class Vm:
     def _leave(
         self, kernel: str, at_jump: Callable[[], None] | None, stop_at: str = LAST_FUNCTION
     ) -> int:
-        """Lets the running kernel go; `at_jump` is called when it comes to a function."""
+        """Starts kexec; `at_jump` is called when the kernel reaches a function."""
         if at_jump is None:
             return self.guest.leave().send("kernel.kexec")
         address = gdb.symbol(paths.system_map(kernel), stop_at)
@@ -181,11 +181,11 @@ class Vm:
         at_jump: Callable[[], None] | None = None,
         stop_at: str = LAST_FUNCTION,
     ) -> Guest:
-        """Kexec into the next kernel, with no opinion on what is handed over.
+        """Executes kexec, whatever is handed over.
 
         `at_jump` runs while the machine stands still at the end of the old kernel, or where
         it comes to the function `stop_at`.
-        A kernel that refuses the jump raises its GuestError, and goes on running.
+        A kernel that refuses raises its GuestError, and continues to run.
         """
         self.step(f"jump{f' with {arguments}' if arguments else ''}")
         guest, left = self.guest, self._kernel
@@ -210,7 +210,7 @@ class Vm:
         at_jump: Callable[[], None] | None = None,
         stop_at: str = LAST_FUNCTION,
     ) -> Guest:
-        """A jump that must hand over, by what KHO and LUO of the new kernel say themselves."""
+        """Executes kexec, and fails unless KHO and LUO of the new kernel confirm the handover."""
         before = self.guest.hello
         after = self.jump(arguments, kernel=kernel, at_jump=at_jump, stop_at=stop_at).hello
         if before.live_updates is None or after.live_updates is None:
@@ -234,7 +234,7 @@ class Vm:
         kernel: str | None = None,
         at_jump: Callable[[], None] | None = None,
     ) -> None:
-        """A jump into a kernel that must panic with these words. It ends the machine."""
+        """Executes kexec into a kernel that must panic with these words. It ends the machine."""
         self.step(f"jump into a kernel that must panic: {pattern}")
         left = self._kernel
         self.load(arguments, kernel)
@@ -257,7 +257,7 @@ class Vm:
             yield from self._functions(function.get("pci_bridge", {}))
 
     def bdf(self, device: str) -> str:
-        """Where a device is now, by its id; bridges decide that with their bus numbers."""
+        """The current address of a device, which depends on bus numbers."""
         for root in self.qmp.command("query-pci"):
             for function in self._functions(root):
                 if function["qdev_id"] == device:
@@ -276,16 +276,16 @@ class Vm:
         self.qmp.command("device_del", {"id": device})
 
     def unplug(self, device: str) -> None:
-        """Presses the attention button of a device's slot, and waits until it is gone."""
+        """Presses the attention button of a device's slot, and waits until the device is gone."""
         self.press_button(device)
         self.wait_unplugged(device)
 
     def wait_unplugged(self, device: str) -> None:
-        """Waits until a device is gone whose button was pressed."""
+        """Waits until a device is gone after its button was pressed."""
         self.qmp.wait_event("DEVICE_DELETED", self.limits.boot, device=device)
 
     def wait_for(self, what: str, condition: Callable[[], bool], timeout: float = 0) -> None:
-        """Asks again and again until it is so: for what a guest does in its own time."""
+        """Polls until the condition is true, for what a guest does asynchronously."""
         until = time.monotonic() + (timeout or self.limits.boot)
         while not condition():
             if time.monotonic() > until:
@@ -295,7 +295,7 @@ class Vm:
     # The end
 
     def finish(self) -> None:
-        """The positive end: the guest itself says the magic number and is off."""
+        """The regular end: the guest writes the exit code and powers off."""
         if self._guest is None:
             return
         if self.machine.leaks and self._kernel == "debug":
@@ -312,14 +312,14 @@ class Vm:
         self.step("the machine is off")
 
     def _flush_console(self) -> None:
-        """The kernel prints in a thread of its own: what it still has to say would be lost."""
+        """Prints from a thread of the kernel would be lost otherwise."""
         last = f"the story ends here, {self.guest.hello.boot_id}"
-        # With an end of line: the kernel keeps back what might go on.
+        # With a newline: the kernel holds back lines that may be continued.
         self.guest.write("/dev/kmsg", f"<6>{last}\n")
         self.wait_for("the end of the log on the console", lambda: last in self.console.text())
 
     def remains(self) -> list[str]:
-        """The last words of QEMU and of the console, for a diagnosis."""
+        """The last output of QEMU and of the console, for a diagnosis."""
         if not self.booted:
             return []
         return [*self._qemu.log_tail().splitlines(), *self.console.tail()]

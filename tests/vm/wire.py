@@ -27,13 +27,13 @@ def join(words: Sequence[Word]) -> str:
 
 
 def encode(words: Sequence[Word]) -> bytes:
-    """The line for these words."""
+    """The line with these words."""
     body = join(words).encode()
     return b"%08x %s\n" % (zlib.crc32(body), body)
 
 
 def decode(line: bytes) -> list[bytes] | None:
-    """The words of a line, or None if it is damaged (or never was one)."""
+    """The words of a line, or None if it is damaged."""
     crc, _, body = line.rstrip(b"\n").partition(b" ")
     try:
         if int(crc, 16) != zlib.crc32(body):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""ACS controls of an incoming bridge stay what they were, whatever the command line says."""
+"""ACS controls of an incoming bridge are kept, whatever the command line says."""
 
 from vm import Machine, Pci, Vm, check, endpoint, fabric, root_port, sample
 from vm.pci import ACS_CTRL, EXT_CAP_ACS
@@ -14,18 +14,18 @@ MACHINE = Machine(
     qemu=["-device", "intel-iommu"],
 )
 
-# Source Validation and Upstream Forwarding: not what the kernel would choose.
+# Source Validation and Upstream Forwarding, unlike the default of the kernel.
 UNUSUAL = 0x0011
-# The bits of the parameter are written from the highest one down: Request Redirect.
+# The parameter lists the bits from the highest one down: Request Redirect.
 CHOSEN = 0x0004
 OPTION = "pci=config_acs=0000100@pci:0:0"
 STATUS = "power/runtime_status"
 
 
 def sleep_and_wake(vm: Vm, endpoint: Pci) -> None:
-    """To wake a port writes its registers anew, as it is done after a reset."""
+    """Resuming a port restores its registers, as after a reset."""
     port = endpoint.line[-2]
-    # The machine's ports have no power management, with which their driver keeps them awake.
+    # Ports of the machine have no power management, so their driver keeps them awake.
     port.unbind()
     for function in (endpoint, port):
         function.set_attribute("power/control", "auto")

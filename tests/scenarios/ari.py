@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""ARI Forwarding of the port above a preserved device stays on, also with pci=noari."""
+"""ARI Forwarding of the port above a preserved device is kept, also with pci=noari."""
 
 from vm import Device, Machine, Vm, check, device, endpoint, fabric, root_port, sample
 
-# An NVMe controller that could have Virtual Functions has ARI as well.
+# An NVMe controller with SR-IOV has ARI as well.
 WITH_ARI = (
     ("serial", "live"),
     ("subsys", "subsys"),

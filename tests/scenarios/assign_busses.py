@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""pci=assign-busses in the new kernel only, with room for hotplug: every BDF stays what it was."""
+"""pci=assign-busses in the new kernel only, with room for hotplug: every BDF is kept."""
 
 from vm import Machine, Vm, check, endpoint, fabric, root_port, sample, switch
 
@@ -14,7 +14,7 @@ MACHINE = Machine(
 )
 
 LIVE = ["rp1", "sw", "sw.0", "ep0"]
-# With room for hotplug in front of it, rp1 would begin with another bus.
+# With room for hotplug before it, rp1 would get another bus number.
 OPTION = "pci=assign-busses,hpbussize=3"
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""An incoming device waits for user space to name its driver; after finish it is free."""
+"""An incoming device is bound only if user space names its driver; after finish, as usual."""
 
 from errno import ENODEV
 
@@ -14,7 +14,7 @@ MACHINE = Machine(
     ],
 )
 
-# A driver that takes whatever has this ID, and does not say that it takes incoming devices.
+# A driver that matches every device with this ID, and does not declare liveupdate.
 STUB = "pci-stub"
 ID = "1234:11e8"
 

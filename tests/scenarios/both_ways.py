@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A device is preserved again before the update that brought it is finished.
+"""A device is preserved again before the previous update is finished.
 
-It is incoming and outgoing at once then, and neither of the two knows of the other: not
-when one is called off or finished, and not when the device is removed.
+It is incoming and outgoing then, and both are independent: when it is unpreserved, when it is
+finished, and when it is removed.
 """
 
 from vm import Machine, Vm, check, endpoint, handover, root_port, sample, switch

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A bridge that lost its bus numbers is left alone as long as a device is live, then scanned.
+"""A bridge that lost its bus numbers is skipped while a device is live, and scanned afterwards.
 
-It stands in front of the live path, where a scan comes to it first. It may have lost
-its numbers altogether, or claim those of the live path.
+A scan reaches it before the live path. It has lost its bus numbers altogether, or claims
+those of the live path.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ MACHINE = Machine(
 
 @dataclass(frozen=True)
 class Case:
-    """What becomes of the numbers of rp0."""
+    """What happens to the numbers of rp0."""
 
     reason: str
     stolen: bool
@@ -35,7 +35,7 @@ CASES = {
 
 
 def left_alone(guest: Guest, bridge: Pci, reason: str) -> None:
-    """The log says so, by name, and why."""
+    """The log names it, and the reason."""
     found = guest.said(f"{bridge.bdf}: not scanned", 3)
     check.true(f"{bridge} is left alone", found and all(reason in line for line in found))
 
@@ -56,7 +56,7 @@ def story(vm: Vm, case: Case) -> None:
         broken.write(BUS_NUMBERS + offset, 1, number)
     touched = vm.trace.mark()
     new = vm.live_update()
-    # Until here, enumeration has sized its BARs and switched what it found off and on.
+    # Before this, enumeration sizes its BARs and disables and enables decoding.
     booted = vm.trace.mark()
 
     broken, live = new.pci(broken.bdf), [new.pci(bdf) for bdf in path.bdfs]

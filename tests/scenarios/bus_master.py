@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Bus Master stays on along the path of a preserved device, whoever wants to clear it.
+"""Bus Master is kept along the path of a preserved device.
 
-At the jump it is cleared on all other devices. In the new kernel neither a switch of
-sysfs nor a driver that is unbound clears it on an incoming device; once it is finished,
-they do. Bridges above keep it in both kernels when portdrv goes and comes.
+Kexec clears it on all other devices. In the new kernel, neither `enable` in sysfs nor a failed
+probe nor an unbind clears it on an incoming device; once the device is finished, they do.
+Bridges above keep it in both kernels when portdrv is unbound and bound.
 """
 
-from vm import Machine, Pci, Vm, check, endpoint, fabric, root_port, sample, switch
+from errno import ENODEV
+
+from vm import Guest, Machine, Pci, Vm, check, endpoint, fabric, root_port, sample, switch
 from vm.fabric import masters_cleared
 
 MACHINE = Machine(
@@ -20,6 +22,8 @@ MACHINE = Machine(
 )
 
 LIVE = ["rp0", "sw", "sw.0", "live"]
+# Enables every device that it is bound to, detects that it is no serial port, and fails.
+GIVES_UP = "serial"
 PORTDRV = "pcieport"
 
 
@@ -29,8 +33,15 @@ def enable_and_disable(device: Pci) -> None:
     device.set_attribute("enable", "0")
 
 
+def fail_to_probe(guest: Guest, device: Pci) -> None:
+    """A driver enables the device and disables it again."""
+    with check.refused(ENODEV):
+        device.bind(GIVES_UP)
+    device.set_attribute("driver_override", "\n")
+
+
 def without_portdrv(bridge: Pci) -> None:
-    """What user space can do to a bridge: its driver goes, and comes back."""
+    """What user space can do to a bridge: unbind its driver, and bind it again."""
     check.equal(f"driver of {bridge}", bridge.driver, PORTDRV)
     bridge.unbind()
     check.equal(f"driver of {bridge}", bridge.driver, None)
@@ -69,6 +80,7 @@ def story(vm: Vm) -> None:
     vm.step("nobody switches an incoming device off")
     device = live[-1]
     enable_and_disable(device)
+    fail_to_probe(new, device)
     sample.bind(new, device.bdf)
     device.unbind()
     path.undisturbed(vm.trace, mark)
@@ -94,7 +106,7 @@ def story(vm: Vm) -> None:
     device.unbind()
     device.set_attribute("driver_override", "\n")
     mark = vm.trace.mark()
-    # Not every driver that was there has disabled what it enabled.
+    # Not every driver that was unbound has disabled what it enabled.
     while device.attribute("enable") != "0":
         device.set_attribute("enable", "0")
     check.true("Bus Master was cleared", masters_cleared(vm.trace, [device], mark))

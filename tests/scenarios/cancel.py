@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A preserved endpoint is given back without a jump, and nothing is left of it.
+"""An endpoint is unpreserved before kexec, and nothing is left.
 
-Closing the session cancels what it preserves. Afterwards KHO preserves exactly the
-memory that it did before, and the next kernel is not told of any device.
+Closing the session unpreserves its files. Afterwards KHO preserves exactly the memory that it
+preserved before, and the next kernel is not told of any device.
 """
 
 from vm import Machine, Vm, check, endpoint, handover, root_port, sample
@@ -25,7 +25,7 @@ def story(vm: Vm) -> None:
     functions = sample.bind(old, "ep0", "ep1")
     port = old.pci("rp0")
 
-    # What LUO sets up with its first session it keeps for good.
+    # LUO keeps what it allocates for its first session.
     old.create_session("first").close()
     memory = handover.preserved(vm.ram, fdt)
 

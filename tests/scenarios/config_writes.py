@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What both kernels write to the configuration space of a live path is on a list, and harmless.
+"""Both kernels write only listed registers of a live path, and these writes are harmless.
 
-Nothing on the list clears Bus Master, or changes bus numbers, ACS or ARI. What is written
-to the rest cuts no device off, and BARs and windows are afterwards what they were before.
-Why it is written stands in Documentation/PCI/liveupdate-writers.rst.
+Nothing on the list clears Bus Master, or changes bus numbers, ACS or ARI. Writes to the rest
+disconnect no device, and BARs and windows have the same values afterwards. The reasons for
+these writes are in Documentation/PCI/liveupdate-writers.rst.
 """
 
 from typing import TypeVar
@@ -28,7 +28,7 @@ LIVE = ["rp0", "sw", "sw.1", "ep0"]
 
 T = TypeVar("T")
 
-# Offsets in the header, by kind.
+# Offsets in the header, by header type.
 ENDPOINT = {
     0x04: "Command",
     **{0x10 + 4 * n: "Base Address" for n in range(6)},
@@ -61,7 +61,7 @@ CAPABILITY = {
     CAP_MSIX: {0x02: "MSI-X"},
 }
 
-# Bits that no write may set: they reset or cut off what is below, or put the function to sleep.
+# Bits that no write may set: they reset or disconnect what is below, or put it to sleep.
 BRIDGE_CONTROL = 0x3E
 FORBIDDEN_IN_BRIDGE = {BRIDGE_CONTROL: 0x40}
 FORBIDDEN = {
@@ -74,7 +74,7 @@ FORBIDDEN = {
 BARS = range(0x10, 0x28, 4)
 BRIDGE_BARS = range(0x10, 0x18, 4)
 ALL_ONES = 0xFFFFFFFF
-# What decides on addresses: offset and width.
+# Registers that contain addresses: offset and width.
 ADDRESSES = [*((offset, 4) for offset in BARS), (0x30, 4)]
 WINDOWS = [
     *((offset, 4) for offset in BRIDGE_BARS),
@@ -85,7 +85,7 @@ WINDOWS = [
 
 
 def in_capabilities(function: Pci, table: dict[int, dict[int, T]]) -> dict[int, T]:
-    """The entries of a table by capability, for those that there are, by offset."""
+    """The entries of a table for the capabilities that exist, by offset."""
     found: dict[int, T] = {}
     if not function.read(CAPABILITIES, 1):
         return found
@@ -99,19 +99,19 @@ def in_capabilities(function: Pci, table: dict[int, dict[int, T]]) -> dict[int, 
 
 
 def golden(function: Pci) -> dict[int, str]:
-    """What may be written to a function: offset to name."""
+    """The registers of a function that may be written: offset to name."""
     header = BRIDGE if function.is_bridge else ENDPOINT
     return header | in_capabilities(function, CAPABILITY)
 
 
 def forbidden(function: Pci) -> dict[int, int]:
-    """The bits that may not be set by a write: offset to mask."""
+    """The bits that no write may set: offset to mask."""
     header = FORBIDDEN_IN_BRIDGE if function.is_bridge else {}
     return header | in_capabilities(function, FORBIDDEN)
 
 
 def addresses(function: Pci) -> dict[int, int]:
-    """BARs and windows, as the registers read."""
+    """The values of BARs and windows."""
     registers = WINDOWS if function.is_bridge else ADDRESSES
     return {offset: function.read(offset, width) for offset, width in registers}
 

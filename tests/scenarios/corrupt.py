@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The handover is damaged between two kernels: it is refused, and the policy decides.
 
-The host changes one thing while the machine stands still. Each kind of damage meets all of
-`pci_liveupdate=contain`, `ignore` and `panic`, in three jumps, one after the other.
+The host changes one field while the machine is stopped. Each kind of damage is tested with
+`pci_liveupdate=contain`, `ignore` and `panic`, one after the other.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ IGNORED = "unknown devices may be doing DMA to memory in use: ignored"
 
 @dataclass(frozen=True)
 class Handover:
-    """What the host may damage."""
+    """What the host can damage."""
 
     ram: GuestRam
     flb: handover.Flb
@@ -37,7 +37,7 @@ class Handover:
         self.ram.write(self.array.address + 4, value.to_bytes(4, "little"))
 
     def repeat(self) -> None:
-        """The first function in the second entry as well."""
+        """The second entry names the first function as well."""
         self.ram.write(self.array.entry(1), self.ram.read(self.array.entry(0), 6))
 
     def name(self, value: bytes) -> None:
@@ -45,7 +45,7 @@ class Handover:
         self.ram.write(self.flb.address, value.ljust(len(handover.PCI) + 1, b"\0"))
 
     def handle(self, value: int) -> None:
-        """The address that the FLB is said to be at."""
+        """The address that LUO has for the FLB."""
         self.ram.write(self.flb.address + 48, value.to_bytes(8, "little"))
 
 
@@ -56,7 +56,7 @@ PAGE_ENTRIES = 511
 
 @dataclass(frozen=True)
 class Case:
-    """A kind of damage, and what is said about it."""
+    """A kind of damage, and what the kernel logs about it."""
 
     diagnosis: str
     damage: Callable[[Handover], None]
@@ -69,7 +69,7 @@ class Case:
         return (*self.more, panic, Expected("Call Trace:", None))
 
 
-# KHO complains of an address that it did not hand over, in each of the three kernels.
+# KHO warns about an address that it did not preserve, in each of the three kernels.
 _KHO_SURPRISED = (Expected(r"WARNING: .*kexec_handover", 3),)
 
 CASES = {
@@ -99,7 +99,7 @@ CASES = {
 
 
 class Jump:
-    """The end of a kernel at which its handover is damaged."""
+    """The function of a kernel at which its handover is damaged."""
 
     def __init__(self, vm: Vm, case: Case) -> None:
         self._vm = vm
@@ -117,13 +117,13 @@ class Jump:
 
 
 def refused(vm: Vm, case: Case) -> None:
-    """The kernel that runs, or ran last, said what it did not like."""
+    """The current or last kernel logged the reason."""
     last = vm.console.kernels()[-1]
     check.true(f"refused: {case.diagnosis}", vm.console.matches(case.diagnosis, last))
 
 
 def goes_on(vm: Vm, case: Case, policy: str) -> None:
-    """A jump into a kernel that boots with devices that it does not know."""
+    """Kexec into a kernel that boots with unknown live devices."""
     jump = Jump(vm, case)
     bdf = vm.bdf("ep0")
     new = vm.live_update(f"pci_liveupdate={policy}", at_jump=jump)

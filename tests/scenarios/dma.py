@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A network card behind a switch receives through the jump, and no frame is lost.
+"""A network card behind a switch receives during kexec, and no frame is lost.
 
-The frames are numbered and carry a checksum. The host reads them in the memory of the
-machine while there is no kernel to ask; user space of the new kernel reads them from the
-file that the old kernel preserved. Not preserved, the card stops.
+The frames are numbered and have a checksum. The host reads them in guest memory while no
+kernel is running; user space of the new kernel reads them from the preserved file. If the card
+is not preserved, it stops.
 """
 
 from demo.card import WITHOUT_DRIVER, Card
@@ -46,7 +46,7 @@ def taken_over(vm: Vm, new: Guest, path: list[Pci], traffic: Traffic) -> None:
 
 
 def stopped(vm: Vm, function: Pci, traffic: Traffic) -> None:
-    """In the new kernel, with a card that nobody preserved. Nobody has touched it yet."""
+    """In the new kernel, with a card that was not preserved, before any driver is bound."""
     check.equal("driver of the card", function.driver, None)
     check.true("Bus Master of the card is off", not function.bus_master)
     seen, sent = traffic.received, traffic.sender.sent

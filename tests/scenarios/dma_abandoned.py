@@ -2,8 +2,8 @@
 """A preserved card whose file is not retrieved, or whose driver is unbound, is stopped.
 
 In the new kernel the session is finished without retrieving the file: the card must be
-stopped before its ring is freed. In the old kernel the driver is unbound: the ring is not
-preserved any more, so the jump is refused. Either way the card works when it is bound again.
+stopped before its ring is freed. In the old kernel the driver is unbound: the ring is no longer
+preserved, so kexec is refused. In both cases the card works when it is bound again.
 """
 
 from errno import ENODEV
@@ -23,7 +23,7 @@ RING_ORDER = 10
 
 
 def works(vm: Vm, guest: Guest) -> None:
-    """The card receives, from its reset on."""
+    """The card receives again after its reset."""
     function = guest.pci("card")
     card = Card.open(guest, function)
     with Traffic(vm, "cable", function, sustainable(guest.hello.uptime)) as traffic:
@@ -36,7 +36,7 @@ def works(vm: Vm, guest: Guest) -> None:
 
 
 def not_retrieved(vm: Vm, old: Guest) -> None:
-    """The new kernel gives the card up."""
+    """The new kernel discards the file of the card."""
     with Traffic(vm, "cable", old.pci("card"), sustainable(old.hello.uptime)) as traffic:
         traffic.flow(ENOUGH)
         new = vm.live_update()
@@ -56,7 +56,7 @@ def not_retrieved(vm: Vm, old: Guest) -> None:
 
 
 def unbound(vm: Vm, old: Guest) -> None:
-    """The old kernel loses the ring before the jump."""
+    """The old kernel frees the ring before kexec."""
     function = old.pci("card")
     ring = handover.Page(Ring.of(vm.ram, function.bdf).address, RING_ORDER)
     check.contains("preserved memory", handover.preserved(vm.ram, old.kho_fdt()), ring)

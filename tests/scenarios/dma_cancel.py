@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A card is preserved, the session is closed again, and the card has noticed neither.
+"""A card is preserved and unpreserved, and keeps receiving.
 
-Afterwards it is one like any other: at a jump it loses its Bus Master bit.
+Afterwards it is like any other device: kexec clears Bus Master.
 """
 
 from demo.card import WITHOUT_DRIVER, Card

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A driver refuses a card whose addresses an IOMMU translates, and takes it otherwise.
+"""A driver does not take a card whose DMA addresses an IOMMU translates.
 
-The tables of the IOMMU are not handed over, so addresses that depend on them would mean
-something else in the new kernel. With identity mapping they mean the same in both.
+IOMMU page tables are not handed over, so translated addresses would become invalid in the
+new kernel. With an identity domain they stay valid.
 """
 
 from demo.card import DRIVER, Card

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Of two cards behind different ports one is preserved: it goes on, and the other stops.
+"""Of two cards behind different ports, one is preserved and continues; the other one stops.
 
-The new kernel gives the other one to its driver, which starts it anew, with a ring of its
-own. The first one must not notice that either.
+In the new kernel a driver is bound to the other one and programs a new ring. The first one
+continues to receive.
 """
 
 from demo.card import Card

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A preserved card receives through two jumps in a row, from the first kernel to the third.
+"""A preserved card receives during two updates in a row, from the first kernel to the third.
 
-The second kernel takes the ring over and hands it on where it is: the card cannot be told
-of another one without losing frames.
+The second kernel takes over the ring and hands it on at the same address, since the card
+cannot be given another one without losing frames.
 """
 
 from errno import ENODEV

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A device that is preserved and given back up to the last moment arrives whole, or not at all."""
+"""A device that is preserved and unpreserved until the last moment is handed over, or is not."""
 
 from vm import Guest, GuestError, Machine, Session, Vm, check, endpoint, root_port, sample
 
@@ -18,7 +18,7 @@ TOKEN = 1
 
 
 def keep_changing(guest: Guest, luo: int, node: str) -> None:
-    """Preserves a device and gives it back, until there is no more user space."""
+    """Preserves and unpreserves a device until user space is gone."""
     guest.stress(
         "busy",
         FOREVER,

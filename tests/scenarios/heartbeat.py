@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A USB controller counts milliseconds into memory, through the jump, without any help.
+"""A USB controller writes a counter to memory every millisecond, during kexec as well.
 
-An OHCI controller writes a frame number into its communication area every millisecond. At
-the first write that is refused it says "unrecoverable error", and says so for ever: a trip
-wire that nothing from outside has to step on. It is programmed from user space, in a page
-of a memfd that the session preserves as well. Not preserved, it trips.
+An OHCI controller writes a frame number into its communication area every millisecond. After
+the first write that is rejected it reports "unrecoverable error" until it is reset, so a short
+interruption is detected as well. It is programmed from user space, in a page of a memfd that
+the session preserves. If it is not preserved, the error is reported.
 """
 
 import secrets
@@ -34,7 +34,7 @@ FRAME_NUMBER = 0x80
 
 
 class Heart:
-    """The controller and the page that it beats into."""
+    """The controller and the page that it writes to."""
 
     def __init__(self, vm: Vm, registers: Fd, area: int) -> None:
         self._vm = vm
@@ -48,11 +48,11 @@ class Heart:
 
     @property
     def tripped(self) -> bool:
-        """Whether a write was refused, ever."""
+        """Whether a write was rejected since the last reset."""
         return bool(self.registers.load(HC_INTERRUPT_STATUS) & UNRECOVERABLE_ERROR)
 
     def beats(self) -> None:
-        """It does, within the patience of a story."""
+        """Fails unless the counter changes in time."""
         before = self.beat
         self._vm.wait_for("the next beats", lambda: (self.beat - before) & 0xFFFF > 20)
 
@@ -63,7 +63,7 @@ def registers(function: Pci) -> Fd:
 
 
 def start(vm: Vm, usb: Pci, memory: Fd) -> Heart:
-    """Sets the controller going. The page is where it is for good: it is preserved."""
+    """Starts the controller. The page does not move: it is preserved."""
     mark = secrets.token_bytes(16)
     memory.write(PAGE - len(mark), mark)
     [found] = [at for at in vm.ram.find(mark, align=16) if at % PAGE == PAGE - len(mark)]
@@ -117,7 +117,7 @@ def story(vm: Vm, preserve: bool) -> None:
     first = memory.peek(FRAME_NUMBER, 2)
     vm.wait_for("the beat in user space", lambda: memory.peek(FRAME_NUMBER, 2) != first)
     check.true("the trip wire is whole", not heart.tripped)
-    # It must be still before its memory goes back to the kernel.
+    # It must be stopped before its memory is freed.
     heart.registers.store(HC_CONTROL, 0)
     session.finish()
     check.empty("incoming", new.incoming())

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Somebody presses the button of a slot with a preserved device in it, in either kernel.
+"""The attention button of a slot with a preserved device is pressed, in both kernels.
 
-The old kernel gives the device back with its path, and what is plugged in afterwards is
-another device. In the new one, the entry of an incoming device outlives it only until the
-last file is finished.
+The old kernel unpreserves the device and its path, and what is plugged in afterwards is
+another device. In the new kernel, the entry of an incoming device that is removed stays until
+the last file is finished.
 """
 
 from errno import ENODEV
@@ -25,7 +25,7 @@ PULLED, STAYS = 1, 2
 
 
 def swap(vm: Vm, guest: Guest, port: str, old: str, new: str) -> Pci:
-    """Pulls a device out of a slot and puts another one in."""
+    """Unplugs the device of a slot and plugs in another one."""
     place = guest.pci(old)
     vm.unplug(old)
     vm.wait_for(f"{place} to be gone", lambda: not place.present)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A bridge plugged in beside a preserved device gets bus numbers only when that one is given back."""
+"""A bridge plugged in beside a preserved device gets bus numbers only after unpreserve."""
 
 from vm import Machine, Vm, check, device, endpoint, root_port, sample
 from vm.pci import BUS_NUMBER_BYTES
 
 MACHINE = Machine(
     devices=[root_port("rp0", "3"), root_port("rp1", "4"), endpoint("ep1", "rp1")],
-    # Room behind each port for what is plugged in later.
+    # Bus numbers behind each port for what is plugged in later.
     arguments="pci=assign-busses,hpbussize=4",
     qemu=["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"],
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A device is preserved only if its IOMMU group holds nothing but itself and bridges above it."""
+"""A device is preserved only if its IOMMU group has no members but itself and bridges above it."""
 
 from errno import EINVAL
 
@@ -11,10 +11,10 @@ MACHINE = Machine(
         root_port("rp1", "4"),
         root_port("rp2", "5"),
         endpoint("alone", "rp0"),
-        # Without ACS a port of a switch shares a group with what is below it.
+        # Without ACS, a port of a switch shares a group with the devices below it.
         switch("sw", "rp1", ports=1),
         endpoint("below", "sw.0"),
-        # And so do the functions of a device with each other.
+        # Functions of a device without ACS share a group.
         endpoint("left", "rp2", addr="0.0", multifunction="on"),
         endpoint("right", "rp2", addr="0.1"),
     ],

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The old kernel looks at its handover one last time, and says what the next one will not like.
+"""The old kernel checks its handover once more during kexec, and logs what is wrong.
 
-The host changes the array before the first device is shut down. It is too late to stay,
-but whoever reads the log of the old kernel knows where the fault is.
+The host changes the array before the first device is shut down. Kexec cannot be stopped any
+more, but the log of the old kernel shows the cause.
 """
 
 from vm import Machine, Vm, check, endpoint, handover, root_port, sample
@@ -13,7 +13,7 @@ MACHINE = Machine(devices=[root_port("rp0", "4"), endpoint("ep0", "rp0")])
 TOKEN = 1
 ALARM = "pci_liveupdate: the next kernel will refuse the handover: "
 REFUSAL = "pci_liveupdate: handover refused: "
-# Of the array: the number of entries that are used.
+# Offset in the array: the number of used entries.
 NR_DEVICES = 4
 FAULT = f"at offset {NR_DEVICES}: expected nr_devices = 2, .*, found 3"
 

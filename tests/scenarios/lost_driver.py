@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A driver goes away while its file is open, preserved, and retrieved: nobody is left hanging.
+"""A driver is unbound while its file is open, preserved, and retrieved; nothing hangs.
 
-A live update with a device that lost its driver is refused, and a session with one is not
-finished. What is written after preserve arrives, too.
+Kexec with a preserved device that lost its driver is refused, and a session with an incoming
+one cannot be finished. What is written to the file after preserve is handed over as well.
 """
 
 from errno import EBUSY, EMSGSIZE, ENODEV

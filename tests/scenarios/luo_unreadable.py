@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Live Update is off in the next kernel, and it cannot tell what LUO handed over: it panics.
+"""Live Update is off in the next kernel, which cannot read the state of LUO: it panics.
 
-The host changes one thing in the state of LUO while the machine stands still.
+The host changes one field of the state of LUO while the machine is stopped.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ TOKEN = 1
 PANIC = "PCI Live Update"
 DIAGNOSIS = "handover refused: expected none with liveupdate=off, found one of LUO"
 
-# In struct luo_ser and struct luo_flb_header_ser.
+# Offsets in struct luo_ser and struct luo_flb_header_ser.
 FLBS = 24
 COUNT = 8
 # As many FLBs as fit into a page.
@@ -37,7 +37,7 @@ class Case:
 
 
 def flbs(value: int) -> Case:
-    """Another address of the FLBs."""
+    """Another address for the FLBs."""
     return Case(lambda ram, state: ram.write(state + FLBS, value.to_bytes(8, "little")))
 
 
@@ -54,7 +54,7 @@ CASES = {
 
 
 def state_of(ram: GuestRam, fdt: bytes, luo: bytes) -> int:
-    """The address of a state that looks like this."""
+    """The address of a LUO state with these contents."""
     for page in handover.preserved(ram, fdt):
         if ram.read(page.address, len(luo)) == luo:
             return page.address

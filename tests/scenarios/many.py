@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Sixty-four functions behind eight ports are preserved; half of them are given back.
+"""Sixty-four functions behind eight ports are preserved; half of them are unpreserved.
 
-The entries of those that are gone are used again, the next kernel is told of exactly the
-rest, and finishing some leaves the others as they are.
+Free entries are used again, the next kernel gets exactly the rest, and finishing some of
+them does not affect the others.
 """
 
 from vm import Machine, Vm, check, endpoint, handover, root_port, sample
@@ -12,12 +12,12 @@ PORTS, FUNCTIONS = 8, 8
 
 
 def ports() -> list[str]:
-    """Their names."""
+    """The names of the endpoints of a port."""
     return [f"rp{port}" for port in range(PORTS)]
 
 
 def names() -> list[str]:
-    """Those of all endpoints, port by port."""
+    """The names of all endpoints, port by port."""
     return [f"{port}.{number}" for port in ports() for number in range(FUNCTIONS)]
 
 
@@ -36,7 +36,7 @@ def story(vm: Vm) -> None:
     old = vm.boot()
     devices = sample.bind(old, *names())
     even, odd = devices[::2], devices[1::2]
-    # What goes into the second one stays there; the first one is called off.
+    # The files of the second session stay preserved; the first one is closed.
     first, second = old.create_session("first"), old.create_session("second")
 
     vm.step(f"{len(devices)} functions are preserved")

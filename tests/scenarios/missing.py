@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Preserved devices have vanished when the next kernel looks for them.
+"""Preserved devices are gone when the next kernel enumerates.
 
-The slot loses its power at the end of the old kernel, behind its back. The new kernel
-says what is missing, goes on with the rest, and does not wait for it for ever.
+The host removes power from a slot at the end of the old kernel. The new kernel logs what is
+missing, takes over the rest, and does not wait.
 """
 
 from errno import ENODEV
@@ -24,20 +24,20 @@ MACHINE = Machine(
 
 LOST, THERE = 1, 2
 
-# What turns the lamp of a slot off.
+# Switches off the power indicator of a slot.
 POWER_INDICATOR_OFF = 0x0300
 
 WARNING = 4
 
 
 def power_off(port: Pci) -> None:
-    """Takes the power from the slot of a port, and what is in it out of the machine."""
+    """Removes power from the slot of a port, which removes its device from the machine."""
     register = port.capability(CAP_EXP) + EXP_SLTCTL
     port.write(register, 2, port.read(register, 2) | POWER_INDICATOR_OFF | EXP_SLTCTL_POWER_OFF)
 
 
 def story(vm: Vm) -> None:
-    # Without drivers for the services of ports, nobody hears of what happens in the slot.
+    # Without port drivers, the old kernel does not handle the event.
     old = vm.boot("pcie_ports=compat")
     lost, there = sample.bind(old, "lost", "there")
     port = old.pci("rp0")
@@ -73,7 +73,7 @@ def story(vm: Vm) -> None:
         session.retrieve(LOST)
     session.finish()
     check.empty("incoming", new.incoming())
-    # With them the port above, which was there but had nobody to finish it.
+    # With them the port above, which was found, but not finished by any driver.
     check.equal("functions never finished", new.stats()["never_finished"], len(gone) + 1)
 
     vm.step("what comes into the slot later is a device like any other")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The next kernel has Live Update switched off: it must not run beside devices unawares.
+"""Live Update is off in the next kernel: it must not ignore devices that were handed over.
 
-KHO still tells it that devices were handed over. What it does then is its policy; if there
-are none, with or without anything else in the handover, it boots without a complaint.
+It sees in the data of KHO that devices were handed over, and acts by its policy. If there are
+none, with or without other preserved files, it boots without a message.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ DIAGNOSIS = "handover refused: expected none with liveupdate=off, found devices"
 
 @dataclass(frozen=True)
 class Case:
-    """What is handed over, and what the kernel that gets it is told to do."""
+    """What is handed over, and the policy of the kernel that gets it."""
 
     policy: str
     device: bool = True
@@ -45,13 +45,13 @@ CASES = {
 
 
 def refused(vm: Vm) -> None:
-    """The kernel that runs, or ran last, said once what it did not expect."""
+    """The current or last kernel logged the reason once."""
     lines = vm.console.matches(DIAGNOSIS, vm.console.kernels()[-1])
     check.equal("lines with the diagnosis", len(lines), 1)
 
 
 def goes_on(vm: Vm, new: Guest, case: Case, bdf: str, jump: Mark) -> None:
-    """Without Live Update."""
+    """With Live Update off."""
     check.equal("live updates", new.hello.live_updates, None)
     check.empty("incoming", new.incoming())
     if not case.device:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A cold boot and a jump with nothing preserved: no incoming device, nothing that worries."""
+"""Boot and kexec with nothing preserved: no incoming device, no warning."""
 
 from vm import Guest, Machine, Vm, check, endpoint, root_port
 
@@ -9,7 +9,7 @@ WARNING = 4
 
 
 def quiet(guest: Guest) -> None:
-    """The core is there, has nothing to tell, and does not say so at length."""
+    """The core is enabled, lists no device, and does not log anything else."""
     check.empty("incoming", guest.incoming())
     check.empty("outgoing", guest.outgoing())
     worrying = [line for line in guest.log(WARNING) if "liveupdate" in line.lower()]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""An endpoint behind a root port is carried over a live update and taken back.
+"""An endpoint behind a root port is preserved, handed over and finished.
 
-Preserve, jump, found as incoming, retrieve, finish, no longer incoming. Nothing may
-happen to Bus Master of the two on the way, not even for a moment.
+Preserve, kexec, incoming, retrieve, finish, no longer incoming. Bus Master of both functions
+is not cleared meanwhile, not even temporarily.
 """
 
 from vm import Guest, Machine, Pci, Vm, check, endpoint, handover, root_port, sample
@@ -18,18 +18,18 @@ CONTENT = b"written in the old kernel"
 
 
 def shown(entries: dict[str, Entry]) -> dict[str, tuple[str, int]]:
-    """What debugfs shows, without the state."""
+    """The entries in debugfs, without the state."""
     return {bdf: (entry.kind, entry.count) for bdf, entry in entries.items()}
 
 
 def bus_master_on(path: list[Pci]) -> None:
-    """Of every function of a path."""
+    """The Bus Master bits of a path."""
     for function in path:
         check.true(f"Bus Master of {function} is on", function.bus_master)
 
 
 def looked_at(guest: Guest) -> None:
-    """What the core says of itself is for root alone."""
+    """The files in debugfs are for root only."""
     for name in ("outgoing", "incoming", "stats"):
         check.equal(f"mode of {name} in debugfs", oct(guest.mode(f"{DEBUGFS}/{name}")), "0o400")
     stats = guest.stats()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A live device and the bridges above it stay awake, whatever runtime power management may do."""
+"""A live device and the bridges above it are not runtime suspended."""
 
 from vm import Guest, Machine, Vm, check, endpoint, root_port, sample
 
@@ -10,7 +10,7 @@ MACHINE = Machine(
         endpoint("live", "rp0"),
         endpoint("other", "rp1"),
     ],
-    # Else ports that can hotplug stay awake anyway.
+    # Otherwise ports that support hotplug stay awake anyway.
     arguments="pcie_port_pm=force",
 )
 
@@ -19,7 +19,7 @@ STATUS = "power/runtime_status"
 
 
 def let_sleep(guest: Guest, *bdfs: str) -> None:
-    """The devices first: no bridge sleeps before them."""
+    """The device first: a bridge is not suspended before the devices below it."""
     for bdf in reversed(bdfs):
         guest.pci(bdf).set_attribute("power/control", "auto")
 

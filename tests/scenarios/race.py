@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Scans, hotplug, resets, preserve and unpreserve all at once, and finish in the middle of them.
+"""Scans, hotplug, resets, preserve, unpreserve and finish at the same time.
 
-Devices go and come by way of sysfs, and of their slots: by its button and by its power.
+Devices are removed and added through sysfs, and by the button and the power of their slots.
 """
 
 from errno import EAGAIN, EBUSY, ENODEV, ENOENT
@@ -17,7 +17,7 @@ MACHINE = Machine(
         endpoint("goes", "rp2"),
         endpoint("pulled", "rp3"),
     ],
-    # Scans write bus numbers, unless something keeps them from it.
+    # Scans assign bus numbers, unless a live device prevents it.
     arguments="pci=assign-busses",
     cpus=2,
 )
@@ -26,13 +26,13 @@ FOREVER = 10**9
 TOKEN = 1
 RESCAN: Request = ("file.write", "/sys/bus/pci/rescan", "1")
 
-# A preserved device that a scan is running over; a device that is removed just now.
+# EAGAIN: a scan is running. The others: the device is being removed, or removed already.
 MEANWHILE = {0, EAGAIN}
 GONE = {0, ENOENT, ENODEV, EBUSY, EAGAIN}
 
 
 def keep_and_cancel(luo: int, function: Pci) -> list[Request]:
-    """A device is preserved in a session of its own, and given back."""
+    """Preserves a device in a session of its own, and unpreserves it."""
     return [
         ("file.open", sample.node(function), "rw"),
         ("luo.create", luo, f"race-{function.bdf}"),
@@ -43,7 +43,7 @@ def keep_and_cancel(luo: int, function: Pci) -> list[Request]:
 
 
 def remove_and_find(function: Pci) -> list[Request]:
-    """A device goes and comes back."""
+    """Removes a device and finds it again."""
     return [
         ("file.write", f"{function.path}/reset", "1"),
         ("file.write", f"{function.path}/remove", "1"),
@@ -52,7 +52,7 @@ def remove_and_find(function: Pci) -> list[Request]:
 
 
 class Race:
-    """Threads that run until they are told to stop."""
+    """Threads that run until they are stopped."""
 
     def __init__(self, vm: Vm, guest: Guest, threads: dict[str, list[Request]]) -> None:
         self._patience = 10 * vm.limits.request
@@ -62,23 +62,23 @@ class Race:
         }
 
     def stop(self) -> None:
-        """Stops them all, and looks at how the steps ended."""
+        """Stops them, and checks the results of their steps."""
         for name, thread in self._running.items():
             for step, count in zip(self._steps[name], thread.stop(self._patience), strict=True):
                 allowed = GONE if name == "remove" else MEANWHILE
                 odd = {code: times for code, times in count.by_errno.items() if code not in allowed}
                 check.empty(f"errors of {step[0]!r} in {name}", odd)
-                # Scans may be in the way of each and every preserve on a busy host.
+                # On a busy host, every single preserve may be refused because of a scan.
                 check.true(f"{step[0]!r} in {name} was tried", count.ok or EAGAIN in count.by_errno)
 
 
 def below(port: Pci) -> Pci:
-    """What will be plugged into a port. Not to be asked while scans write bus numbers."""
+    """The address of what is plugged into a port, computed since scans write bus numbers."""
     return port.guest.pci(f"0000:{port.bus_numbers.secondary:02x}:00.0")
 
 
 def slot(guest: Guest, function: Pci) -> str:
-    """The directory of the slot that a function is in. Its power goes off without a delay."""
+    """The sysfs directory of the slot of a function. Power off takes effect immediately."""
     address, _, _ = function.bdf.rpartition(".")
     every = [f"/sys/bus/pci/slots/{name}" for name in guest.names("/sys/bus/pci/slots")]
     [found] = [path for path in every if guest.text(f"{path}/address") == address]

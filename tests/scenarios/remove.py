@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Devices are removed through sysfs and found again, while outgoing and while incoming.
 
-An outgoing one is given back with all of its path, and what is found in its place later
-is another device. The entry of an incoming one waits for it to come back until it, or the
-last file, is finished.
+An outgoing one is unpreserved together with its path, and a device found at its place later is
+another one. The entry of an incoming one is kept until the device is finished, or the last file
+is.
 """
 
 from errno import ENODEV
@@ -39,7 +39,7 @@ WARNING = 4
 
 
 def preserve(old: Guest, name: str, session: str) -> Session:
-    """Preserves a device in a session of its own. The token is its place in NAMES."""
+    """Preserves a device in a session of its own. The token is its index in NAMES."""
     (device,) = sample.bind(old, name)
     created = old.create_session(session)
     sample.preserve(created, device, NAMES.index(name))
@@ -47,7 +47,7 @@ def preserve(old: Guest, name: str, session: str) -> Session:
 
 
 def outgoing(vm: Vm, old: Guest) -> None:
-    """Leaves the first two preserved, in sessions of their names, and the third removed."""
+    """Leaves the first two preserved, in sessions of their names, and the third one removed."""
     first, second, third = sample.bind(old, *NAMES)
     stale = {name: preserve(old, name, f"stale-{name}") for name in NAMES}
     kept, behind_second = due(first, second), due(second, third)
@@ -83,7 +83,7 @@ def outgoing(vm: Vm, old: Guest) -> None:
 
 
 def reappear(function: Pci) -> None:
-    """Away with it, and back again."""
+    """Removes a device and rescans."""
     function.remove()
     check.true(f"{function} is gone", not function.present)
     function.guest.rescan()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Scans that would assign all bus numbers anew leave them alone as long as a device is live.
+"""Scans that would assign all bus numbers again keep them while a device is live.
 
-Both kernels run with pci=assign-busses, the second one with other wishes than the
-first. Once nothing is live any more, a scan assigns numbers as it always did.
+Both kernels use pci=assign-busses, the second one with other parameters than the first one.
+Once no device is live, a scan assigns numbers as usual.
 """
 
 from vm import Guest, Machine, Vm, check, endpoint, fabric, root_port, sample, switch
@@ -23,7 +23,7 @@ LIVE = ["rp1", "sw", "sw.1", "ep0"]
 
 
 def scan_everything(guest: Guest, bus: str) -> None:
-    """From the top, and from a bus in the middle."""
+    """Rescans from the root, and from a bus in the middle."""
     guest.rescan()
     guest.write(f"/sys/class/pci_bus/{bus}/rescan", "1")
 
@@ -32,7 +32,7 @@ def story(vm: Vm) -> None:
     old = vm.boot()
     bridges = [old.pci(name).bdf for name in BRIDGES]
     live = [old.pci(name).bdf for name in LIVE]
-    # The bus that the live endpoint is on.
+    # The bus of the live endpoint.
     bus = live[-1].rsplit(":", 1)[0]
 
     def writes(since: object) -> list[str]:

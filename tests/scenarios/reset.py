@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Resets through sysfs are refused while they would hit a device that is live, and only then."""
+"""Resets through sysfs are refused only while they would reset a live device."""
 
 from errno import EBUSY
 
@@ -19,7 +19,7 @@ ABOVE = ["rp0", "sw", "sw.0"]
 
 
 def refused(guest: Guest, live: str, above: list[str]) -> None:
-    """The device itself, and the bus below each bridge above it."""
+    """The reset files of the device, and of the bus below each bridge above it."""
     with check.refused(EBUSY):
         guest.pci(live).set_attribute("reset", "1")
     for bridge in above:
@@ -28,7 +28,7 @@ def refused(guest: Guest, live: str, above: list[str]) -> None:
 
 
 def allowed(guest: Guest, device: str, bridge: str) -> None:
-    """The same where nothing is live."""
+    """The same for a path that is not live."""
     guest.pci(device).set_attribute("reset", "1")
     guest.pci(bridge).set_attribute("reset_subordinate", "1")
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Devices in two PCI segments are handed over, each by its whole name.
+"""Devices in two PCI segments are handed over, identified by segment and BDF.
 
-The machine has one segment of its own. An ACPI table tells the kernels that the second
-host bridge of it is in another.
+The machine has one segment. An ACPI table tells the kernels that its second host bridge is in
+another one.
 """
 
 from vm import (
@@ -32,18 +32,18 @@ MACHINE = Machine(
         device("pcie-root-port", "rp1", "second"),
         endpoint("far", "rp1"),
     ],
-    # Without `lastbus` the buses of the second segment are found in the first as well. With
-    # interrupts from ACPI, debug kernels spend minutes on the routing table of its bridge.
+    # Without `lastbus` the buses of the second segment are found in the first one, too. With
+    # interrupts from ACPI, debug kernels take minutes for the routing table of its bridge.
     arguments=f"pci=lastbus={BUS - 1} acpi=noirq",
     qemu=["-acpitable", f"sig=SSDT,data={TABLE}"],
 )
 
 NEAR, FAR = 1, 2
 
-# The bytes of ACPI's machine language.
+# Bytes of AML.
 _ROOT, _TWO_NAMES = b"\\", b"\x2e"
 _SCOPE, _NAME, _ONE, _DWORD = b"\x10", b"\x08", b"\x01", b"\x0c"
-# Where the machine has the config space of all buses.
+# The address of the config space of all buses.
 _ECAM = 0xB0000000
 
 
@@ -53,12 +53,12 @@ def segment_table() -> bytes:
     segment = _NAME + b"_SEG" + _ONE
     config_base = _NAME + b"_CBA" + _DWORD + _ECAM.to_bytes(4, "little")
     scope = bridge + segment + config_base
-    # The length counts itself.
+    # The length includes its own encoding.
     return _SCOPE + bytes([len(scope) + 1]) + scope
 
 
 def in_second(guest: Guest, name: str) -> Pci:
-    """A function of the second segment. The machine knows nothing of segments."""
+    """A function of the second segment, which is unknown to QEMU."""
     return guest.pci(guest.pci(name).bdf.replace("0000:", "0001:", 1))
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Endpoints behind a switch behind a switch share bridges; one of them is given back.
+"""Endpoints behind two levels of switches share bridges; one of them is unpreserved.
 
-A bridge counts all that is preserved below it, and it is kept going for as long as there
-is one left: up to the jump, and down again in the new kernel.
+A bridge counts the preserved devices below it, and is handed over as long as there is one. In
+the new kernel it stays incoming until the last one is finished.
 """
 
 from vm import Machine, Vm, check, endpoint, handover, root_port, sample, switch

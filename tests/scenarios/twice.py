@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""After a finished live update comes a kexec that preserves nothing: nothing is left over.
+"""After a finished live update, kexec without preserved devices hands over nothing.
 
-The next kernel hears of no device, and the device loses its Bus Master bit as it does at
-any kexec.
+The next kernel finds no incoming device, and Bus Master of the device is cleared as during any
+kexec.
 """
 
 from vm import Guest, Machine, Vm, check, endpoint, handover, root_port, sample
@@ -16,7 +16,7 @@ WARNING = 4
 
 
 def nothing_left(guest: Guest) -> None:
-    """Of any update before."""
+    """The kernel does not know of any earlier live update."""
     check.empty("incoming", guest.incoming())
     check.empty("outgoing", guest.outgoing())
     check.equal("functions that arrived", guest.stats()["arrived"], 0)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The same devices go from kernel to kernel, and not each kernel finishes all of them.
+"""The same devices are handed over twice, and not every kernel finishes all of them.
 
-What counts at each jump is what is preserved for it. A device that a kernel got, but
-neither finished nor preserved, goes no further: it is stopped, with the port above it.
+What a kernel preserves is handed over. A device that it got, but neither finished nor
+preserved, is not: it is stopped, and the port above it as well.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ NAMES = ("always", "once", "unfinished", "forgotten")
 
 
 def preserve(guest: Guest, devices: dict[str, Pci], names: Iterable[str]) -> dict[str, int]:
-    """Preserves these, each in a session of its name. Returns what that has to count."""
+    """Preserves these, each in a session of its name. Returns the expected counts."""
     for name in names:
         (device,) = sample.bind(guest, devices[name].bdf)
         sample.preserve(guest.create_session(name), device, NAMES.index(name))
@@ -39,7 +39,7 @@ def preserve(guest: Guest, devices: dict[str, Pci], names: Iterable[str]) -> dic
 
 
 def finish(guest: Guest, devices: dict[str, Pci], name: str) -> None:
-    """Takes a device over."""
+    """Retrieves and finishes a device."""
     sample.bind(guest, devices[name].bdf)
     session = guest.retrieve_session(name)
     session.retrieve(NAMES.index(name)).close()
@@ -48,7 +48,7 @@ def finish(guest: Guest, devices: dict[str, Pci], name: str) -> None:
 
 
 def arrived(guest: Guest, devices: dict[str, Pci], told: dict[str, int]) -> dict[str, Pci]:
-    """A kernel that was told of these, and found them. Returns all devices as it has them."""
+    """A kernel that found these as incoming. Returns its view of all devices."""
     check.equal("incoming", counts(guest.incoming()), told)
     path = [guest.pci(bdf) for bdf in told]
     check.empty("functions without Bus Master", [item for item in path if not item.bus_master])
@@ -57,7 +57,7 @@ def arrived(guest: Guest, devices: dict[str, Pci], told: dict[str, int]) -> dict
 
 
 def stopped(vm: Vm, guest: Guest, bdf: str, since: Mark, jump: Mark) -> None:
-    """The kernel before cleared Bus Master, and only a driver of this one has set it again."""
+    """The previous kernel cleared Bus Master, and only a driver of this one has set it."""
     commands = [list(vm.trace.writes(bdf, COMMAND, since=since, until=jump))]
     commands.append(list(vm.trace.writes(bdf, COMMAND, since=jump)))
     for kernel, writes in zip(("before the jump", "after it"), commands, strict=True):

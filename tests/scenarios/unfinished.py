@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Drivers never finish some devices: with the last file they are named and forgotten.
+"""Some devices are never finished: they are logged when the last file is finished.
 
-The file of a device without its driver cannot be retrieved, and the session is finished
-all the same. What was handed over with it must not stay behind for ever.
+A file whose device has no driver cannot be retrieved, but its session can be finished. What
+was handed over with it is freed.
 """
 
 from errno import ENODEV
@@ -21,7 +21,7 @@ MACHINE = Machine(
     leaks=2,
 )
 
-# The sessions, and the tokens in them.
+# The sessions, and their tokens.
 BOTH, ONE = "both", "one"
 TAKEN, LEFT, ALONE = 1, 2, 3
 
@@ -30,13 +30,13 @@ HEADER = 8
 
 
 def not_named(new: Guest, leftovers: dict[str, int]) -> list[str]:
-    """Those that no warning mentions."""
+    """The names without a warning."""
     log = "\n".join(new.log(WARNING))
     return [bdf for bdf in leftovers if f"{bdf}: not finished" not in log]
 
 
 def like_any_other(function: Pci) -> None:
-    """It can be given to a driver, leave and come back, and nobody takes it for incoming."""
+    """The device can be bound, removed and found again, and is not incoming."""
     guest = function.guest
     arrived = guest.stats()["arrived"]
     check.true(f"{function} is bound", sample.bind(guest, function.bdf)[0].driver)
@@ -65,7 +65,7 @@ def story(vm: Vm) -> None:
         assert array
         handed.append((array.address, vm.ram.read(array.address, HEADER)))
 
-    # With this the host sees it when memory is freed.
+    # With this the host can see that memory is freed.
     new = vm.live_update("init_on_free=1", at_jump=look)
     [(address, header)] = handed
     check.equal("incoming", counts(new.incoming()), everything)

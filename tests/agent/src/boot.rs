@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What an init does first: mount the file systems that the kernel offers.
+//! The first task of an init: mounting the file systems of the kernel.
 
 use std::ffi::CString;
 use std::fs;
@@ -17,7 +17,7 @@ const MOUNTS: [(&str, &str); 5] = [
     ("debugfs", "/sys/kernel/debug"),
 ];
 
-/// Mounts all of them. The kernel may have mounted `/dev` already, which is as good.
+/// Mounts all of them. It is fine if the kernel has mounted `/dev` already.
 pub(crate) fn mount_all() -> io::Result<()> {
     for (kind, target) in MOUNTS {
         fs::create_dir_all(target)?;

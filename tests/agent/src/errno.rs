@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Errors as they travel: always an errno, because that is what scenarios assert.
+//! Errors of requests: always an errno, since that is what scenarios check.
 
 use std::io;
 
-/// Why a request was refused.
+/// Why a request failed.
 #[derive(Debug)]
 pub(crate) struct Errno {
     pub(crate) code: i32,
@@ -12,7 +12,7 @@ pub(crate) struct Errno {
 }
 
 impl Errno {
-    /// The request itself was wrong. Told apart from what the kernel answers by its text.
+    /// The request itself was invalid. The text distinguishes it from an error of the kernel.
     pub(crate) fn invalid(text: impl Into<String>) -> Self {
         Self {
             code: libc::EINVAL,
@@ -24,7 +24,7 @@ impl Errno {
 impl From<io::Error> for Errno {
     fn from(err: io::Error) -> Self {
         Self {
-            // An error without errno was made by std, which is an input or output error to the host.
+            // An error without errno was made by std; the host gets EIO for it.
             code: err.raw_os_error().unwrap_or(libc::EIO),
             text: err.to_string(),
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The file descriptors that the host holds by number.
+//! The file descriptors that the host refers to by number.
 
 use std::collections::BTreeMap;
 use std::os::fd::AsRawFd;
@@ -14,10 +14,10 @@ use std::sync::PoisonError; //
 use crate::errno::Errno;
 use crate::errno::Result; //
 
-/// Owns them, so that a wrong number from the host is an error and never a stranger's descriptor.
+/// Owns the descriptors, so a wrong number from the host is an error and no other descriptor.
 ///
-/// A descriptor that is closed while a stress thread uses it is really closed by whoever uses it
-/// last, which is how the kernel itself treats a file.
+/// A descriptor that is closed while a stress thread uses it stays open until the last user is
+/// done, as it is with files in the kernel.
 #[derive(Default)]
 pub(crate) struct Fds {
     open: Mutex<BTreeMap<RawFd, Arc<OwnedFd>>>,
@@ -25,11 +25,11 @@ pub(crate) struct Fds {
 
 impl Fds {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<RawFd, Arc<OwnedFd>>> {
-        // The map is whole whatever happened to a thread that held it.
+        // The map is consistent even if a thread that held the lock panicked.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a new descriptor and returns the number the host will call it by.
+    /// Adds a descriptor and returns the number for the host.
     pub(crate) fn add(&self, fd: OwnedFd) -> RawFd {
         let number = fd.as_raw_fd();
         self.lock().insert(number, Arc::new(fd));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Files: by path in one go, or by descriptor at an offset.
+//! Files: by path, or by descriptor and offset.
 
 use std::fs;
 use std::fs::File;
@@ -17,8 +17,8 @@ use crate::errno::Result;
 use crate::sys;
 use crate::wire::Word; //
 
-/// Opened the way a scenario names it: `r`, `w` or `rw`. Never created, never truncated: the
-/// guest's files are the kernel's.
+/// Opens a file as `r`, `w` or `rw`, without creating or truncating it: the files of the guest
+/// belong to the kernel.
 pub(crate) fn open(path: &Path, mode: &str) -> Result<OwnedFd> {
     let file = OpenOptions::new()
         .read(mode.contains('r'))
@@ -27,12 +27,12 @@ pub(crate) fn open(path: &Path, mode: &str) -> Result<OwnedFd> {
     Ok(file.into())
 }
 
-/// Everything up to the end. Files in sysfs and debugfs do not know their size.
+/// Reads up to the end. Files in sysfs and debugfs do not report their size.
 pub(crate) fn read(path: &Path) -> Result<Word> {
     Ok(fs::read(path)?)
 }
 
-/// In one `write(2)`, as sysfs wants it.
+/// Writes with a single `write(2)`, as sysfs requires.
 pub(crate) fn write(path: &Path, data: &[u8]) -> Result<()> {
     let mut file = OpenOptions::new().write(true).open(path)?;
     let written = file.write(data)?;
@@ -42,12 +42,12 @@ pub(crate) fn write(path: &Path, data: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Up to `len` bytes at `offset`, by path.
+/// Reads up to `len` bytes at `offset`, by path.
 pub(crate) fn read_at(path: &Path, offset: u64, len: usize) -> Result<Word> {
     pread_file(&File::open(path)?, offset, len)
 }
 
-/// All of `data` at `offset`, by path.
+/// Writes all of `data` at `offset`, by path.
 pub(crate) fn write_at(path: &Path, offset: u64, data: &[u8]) -> Result<()> {
     let file = OpenOptions::new().write(true).open(path)?;
     Ok(file.write_all_at(data, offset)?)
@@ -67,17 +67,17 @@ fn pread_file(file: &File, offset: u64, len: usize) -> Result<Word> {
     Ok(data)
 }
 
-/// Up to `len` bytes at `offset` of an open file.
+/// Reads up to `len` bytes at `offset` of an open file.
 pub(crate) fn pread(fd: &OwnedFd, offset: u64, len: usize) -> Result<Word> {
     pread_file(&File::from(fd.try_clone()?), offset, len)
 }
 
-/// All of `data` at `offset` of an open file.
+/// Writes all of `data` at `offset` of an open file.
 pub(crate) fn pwrite(fd: &OwnedFd, offset: u64, data: &[u8]) -> Result<()> {
     Ok(File::from(fd.try_clone()?).write_all_at(data, offset)?)
 }
 
-/// The names in a directory, sorted.
+/// Lists a directory, sorted by name.
 pub(crate) fn list(path: &Path) -> Result<Vec<Word>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(path)? {
@@ -87,7 +87,7 @@ pub(crate) fn list(path: &Path) -> Result<Vec<Word>> {
     Ok(names)
 }
 
-/// The permission bits.
+/// Returns the permission bits.
 pub(crate) fn mode(path: &Path) -> Result<u32> {
     Ok(fs::metadata(path)?.permissions().mode() & 0o7777)
 }

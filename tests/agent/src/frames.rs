@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Frames from the file of a network card: the sample driver for the e1000e.
+//! Frames from the file of a network card, provided by the sample driver for the e1000e.
 //!
-//! Thousands of them are too many for the port, so they are checked here. The host numbers what it
-//! sends (`tests/demo/frames.py`): behind the Ethernet header come a mark of eight bytes, the number
-//! of the frame, whatever else, and at last the CRC-32 of all that.
+//! The serial port is too slow for thousands of frames, so they are checked here. The host numbers
+//! them (`tests/demo/frames.py`): the Ethernet header is followed by a mark of eight bytes, the
+//! number of the frame, padding, and the CRC-32 of all that.
 
 use std::fs::File;
 use std::io::Read;
@@ -18,14 +18,14 @@ use crate::wire::Word; //
 const HEADER: usize = 14;
 const MARK: usize = 8;
 
-/// What came out of the file.
+/// What was read from the file.
 #[derive(Default)]
 struct Seen {
-    /// Frames in unbroken order: the number of the first, and how many.
+    /// Consecutive frames: the number of the first one, and how many.
     runs: Vec<(u64, u64)>,
-    /// Frames that do not carry the mark.
+    /// Frames without the mark.
     foreign: u64,
-    /// Frames that are not what was sent.
+    /// Frames that differ from what was sent.
     damaged: u64,
 }
 
@@ -34,7 +34,7 @@ fn u64_at(data: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.try_into().ok()?))
 }
 
-/// The number of a frame, if it is whole.
+/// Returns the number of a frame if its checksum is correct.
 fn number(payload: &[u8]) -> Option<u64> {
     let (body, crc) = payload.split_last_chunk::<4>()?;
     if wire::crc32(0, body) != u32::from_le_bytes(*crc) {
@@ -66,7 +66,7 @@ impl Seen {
         self.runs.push((number, 1));
     }
 
-    /// The records of one `read()`: length, flags and errors, then that many bytes.
+    /// Parses the result of one `read()`: records of length, flags, errors, and that many bytes.
     fn records(&mut self, mark: &[u8], mut data: &[u8]) -> Result<()> {
         while let Some((&[low, high, _, errors], rest)) = data.split_first_chunk() {
             let length = usize::from(u16::from_ne_bytes([low, high]));
@@ -93,7 +93,7 @@ impl Seen {
     }
 }
 
-/// Takes all frames that there are.
+/// Reads all available frames.
 pub(crate) fn take(fd: &OwnedFd, mark: &[u8]) -> Result<Vec<Word>> {
     if mark.len() != MARK {
         return Err(Errno::invalid(format!("a mark has {MARK} bytes")));

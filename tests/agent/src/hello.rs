@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The line that a fresh agent sends unasked: which kernel this is, and how it came to life.
+//! The greeting that an agent sends when it starts: which kernel this is, and how it was booted.
 //!
-//! The proof of a handover is taken here from the kernel's own structures, because a kernel that
-//! lost it boots on as if nothing had happened.
+//! The proof of a handover is read from structures of the kernel, because a kernel that lost the
+//! handover boots as usual.
 
 use std::fs;
 
 use crate::wire::Word; //
 
-/// What KHO got from the kernel before us: `struct kho_kexec_metadata`.
+/// What KHO got from the previous kernel: `struct kho_kexec_metadata`.
 const METADATA_IN: &str = "/sys/kernel/debug/kho/in/sub_fdts/kexec-metadata";
 const METADATA_RELEASE: std::ops::Range<usize> = 4..69;
 const METADATA_COUNT: std::ops::Range<usize> = 69..73;
 
-/// What LUO prepares for the kernel after us: `struct luo_ser`. The incoming one is of no use, LUO
-/// has given its memory back by now and a read of it would be a use after free.
+/// What LUO prepares for the next kernel: `struct luo_ser`. The incoming one cannot be used, since
+/// LUO has freed its memory.
 const LUO_OUT: &str = "/sys/kernel/debug/kho/out/sub_fdts/LUO";
 const LUO_NUMBER: std::ops::Range<usize> = 8..16;
 
@@ -30,7 +30,7 @@ fn field(blob: &[u8], range: std::ops::Range<usize>) -> Option<u64> {
     Some(u64::from_le_bytes(value))
 }
 
-/// How often KHO says that this machine jumped, and from which release.
+/// The number of handovers so far according to KHO, and the release of the previous kernel.
 fn handover() -> Option<(u64, String)> {
     let blob = fs::read(METADATA_IN).ok()?;
     let count = field(&blob, METADATA_COUNT)?;
@@ -41,12 +41,12 @@ fn handover() -> Option<(u64, String)> {
     Some((count, String::from_utf8_lossy(release).into_owned()))
 }
 
-/// The live update number of this kernel: LUO numbers the next update, which is one more.
+/// The live update number of this kernel. LUO numbers the next update, which is one more.
 fn live_updates() -> Option<u64> {
     field(&fs::read(LUO_OUT).ok()?, LUO_NUMBER)?.checked_sub(1)
 }
 
-/// `hello KEY=VALUE...`; an absent fact has the value `-`.
+/// `hello KEY=VALUE...`; the value `-` means that there is none.
 pub(crate) fn line() -> Vec<Word> {
     let absent = || String::from("-");
     let (count, from) = handover().map_or((absent(), absent()), |(n, from)| (n.to_string(), from));

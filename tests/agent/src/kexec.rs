@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Leaving this kernel: into the next one, or out of the machine.
+//! Leaving this kernel, by kexec or by ending the machine.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -9,7 +9,7 @@ use std::path::Path; //
 use crate::errno::Result;
 use crate::sys; //
 
-/// Loads the kernel that the next [`jump`] goes to.
+/// Loads the kernel for the next [`jump`].
 pub(crate) fn load(kernel: &Path, initrd: &Path, cmdline: &CStr) -> Result<()> {
     let kernel = File::open(kernel)?.into();
     let initrd = File::open(initrd)?.into();
@@ -17,25 +17,12 @@ pub(crate) fn load(kernel: &Path, initrd: &Path, cmdline: &CStr) -> Result<()> {
     Ok(sys::kexec_file_load(&kernel, &initrd, cmdline)?)
 }
 
-/// What a [`jump`] with the context preserved goes to, and comes back from at once. The kernel wants
-/// to be told where to go the next time, on the stack.
-const THERE_AND_BACK: [u8; 13] = [
-    0x48, 0x8d, 0x05, 0xf9, 0xff, 0xff, 0xff, // lea rax, [rip - 7], this instruction
-    0x48, 0x89, 0x44, 0x24, 0x08, // mov [rsp + 8], rax
-    0xc3, // ret
-];
-
-/// Loads something that the next [`jump`] comes back from, into the same kernel.
-pub(crate) fn load_there_and_back() -> Result<()> {
-    Ok(sys::kexec_load_preserving_context(&THERE_AND_BACK)?)
-}
-
-/// Jumps. Returns when the kernel refused, or came back.
+/// Executes kexec. Returns only on failure.
 pub(crate) fn jump() -> Result<()> {
     Ok(sys::reboot(libc::RB_KEXEC)?)
 }
 
-/// Restarts the machine, losing everything. Returns only when the kernel refused.
+/// Restarts the machine. Returns only on failure.
 pub(crate) fn restart() -> Result<()> {
     Ok(sys::reboot(libc::RB_AUTOBOOT)?)
 }

@@ -29,7 +29,7 @@ const SESSION_RETRIEVE_FD: libc::Ioctl = io(0x41);
 const SESSION_FINISH: libc::Ioctl = io(0x42);
 const SESSION_GET_NAME: libc::Ioctl = io(0x43);
 
-/// `struct liveupdate_ioctl_create_session`, and the two that look the same: `_retrieve_session`
+/// `struct liveupdate_ioctl_create_session`, and the two with the same layout: `_retrieve_session`
 /// and, with an unused descriptor, `liveupdate_session_get_name`.
 #[repr(C)]
 struct Named {
@@ -38,7 +38,7 @@ struct Named {
     name: [u8; NAME_LENGTH],
 }
 
-/// `struct liveupdate_session_preserve_fd`, and `_retrieve_fd`, which looks the same.
+/// `struct liveupdate_session_preserve_fd`, and `_retrieve_fd`, which has the same layout.
 #[repr(C)]
 struct Token {
     size: u32,
@@ -80,7 +80,7 @@ const fn size_field<T>() -> u32 {
 impl Named {
     fn new(name: &[u8]) -> Result<Self> {
         let mut bytes = [0; NAME_LENGTH];
-        // A name that fills the array has no terminator: that is the kernel's to refuse.
+        // The kernel has to refuse a name that fills the array without a terminator.
         bytes
             .get_mut(..name.len())
             .ok_or_else(|| Errno::invalid("session name too long"))?
@@ -97,11 +97,11 @@ impl Named {
 pub(crate) fn create(device: &OwnedFd, name: &[u8]) -> Result<OwnedFd> {
     let mut argument = Named::new(name)?;
     sys::ioctl(device, CREATE_SESSION, &mut argument)?;
-    // SAFETY: On success the kernel has just installed this descriptor, and for nobody else.
+    // SAFETY: On success the kernel has just installed this descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(argument.fd) })
 }
 
-/// Finds a session of the previous kernel.
+/// Retrieves a session of the previous kernel.
 pub(crate) fn retrieve(device: &OwnedFd, name: &[u8]) -> Result<OwnedFd> {
     let mut argument = Named::new(name)?;
     sys::ioctl(device, RETRIEVE_SESSION, &mut argument)?;
@@ -109,7 +109,7 @@ pub(crate) fn retrieve(device: &OwnedFd, name: &[u8]) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(argument.fd) })
 }
 
-/// Puts a file into a session, to be found by `token`.
+/// Preserves a file under `token`.
 pub(crate) fn preserve_fd(session: &OwnedFd, fd: RawFd, token: u64) -> Result<()> {
     let mut argument = Token {
         size: size_field::<Token>(),
@@ -119,7 +119,7 @@ pub(crate) fn preserve_fd(session: &OwnedFd, fd: RawFd, token: u64) -> Result<()
     Ok(sys::ioctl(session, SESSION_PRESERVE_FD, &mut argument)?)
 }
 
-/// Takes a file out of a session of the previous kernel.
+/// Retrieves a file of the previous kernel.
 pub(crate) fn retrieve_fd(session: &OwnedFd, token: u64) -> Result<OwnedFd> {
     let mut argument = Token {
         size: size_field::<Token>(),
@@ -141,7 +141,7 @@ pub(crate) fn finish(session: &OwnedFd) -> Result<()> {
 
 pub(crate) fn name(session: &OwnedFd) -> Result<Vec<u8>> {
     let mut argument = Named::new(b"")?;
-    // The second word is reserved here.
+    // The second word is reserved.
     argument.fd = 0;
     sys::ioctl(session, SESSION_GET_NAME, &mut argument)?;
     Ok(argument

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The one program of a test guest.
+//! The only program of a test guest.
 //!
-//! It is `/init`: it mounts the kernel's file systems, opens the second serial port, says hello and
-//! then answers requests until the machine ends. Requests are primitives (read a file, preserve a
-//! file descriptor, load the next kernel); the stories that string them together live on the host.
+//! It is `/init`: it mounts file systems, opens the second serial port, sends a greeting and
+//! answers requests until the machine ends. Requests are primitives: read a file, preserve a file
+//! descriptor, load the next kernel. The scenarios that combine them run on the host.
 //!
 //! ```text
 //! host   scenario ── request line ──> ttyS1 ──> agent ── system call ──> kernel under test
 //!                 <── response line ──       <──
 //! ```
 //!
-//! Every kernel of a scenario starts the same program again, so nothing is kept in it: what has to
-//! outlive a kernel goes through a preserved memfd, like the state of any live-updated program.
+//! Every kernel of a scenario starts this program again. State that has to outlive a kernel is kept
+//! in a preserved memfd.
 
 mod boot;
 mod errno;
@@ -34,7 +34,7 @@ use std::io;
 
 use crate::port::Port; //
 
-/// The port that belongs to the agent alone. The console is another one.
+/// The port of the agent. The console uses another one.
 const PORT: &str = "/dev/ttyS1";
 
 fn serve() -> io::Result<()> {
@@ -50,8 +50,8 @@ fn serve() -> io::Result<()> {
 }
 
 fn main() {
-    // Reached only when the port is lost: init must not return, the kernel panics and the host
-    // finds the reason in the console.
+    // Reached only if the port fails. Init must not return: the kernel panics, and the console
+    // shows the reason to the host.
     if let Err(err) = serve() {
         eprintln!("agent: {err}");
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory by descriptor: memfds, and views of anything that can be mapped.
+//! Memory by descriptor: memfds, and mappings of other files.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -27,7 +27,7 @@ pub(crate) fn truncate(fd: &OwnedFd, len: u64) -> Result<()> {
 const PAGE: u64 = 4096;
 const REGISTER: usize = 4;
 
-/// Maps the pages around `[offset, offset + len)` and hands out exactly that part.
+/// Maps the pages around `[offset, offset + len)` and passes exactly that part on.
 fn view<T>(
     fd: &OwnedFd,
     offset: u64,
@@ -43,8 +43,8 @@ fn view<T>(
     Ok(f(&Mapping::new(fd, offset - skip, total)?, skip_bytes))
 }
 
-/// A copy of a mapped range. Something else may be writing it meanwhile (a device, for one): the
-/// copy is then a mix of old and new, byte by byte.
+/// Copies a mapped range. If a device or another program writes it meanwhile, the copy is a mix of
+/// old and new bytes.
 pub(crate) fn peek(fd: &OwnedFd, offset: u64, len: usize) -> Result<Vec<u8>> {
     view(fd, offset, len, |map, skip| {
         (skip..skip + len).filter_map(|at| map.get(at)).collect()
@@ -55,7 +55,7 @@ fn no_register() -> Errno {
     Errno::invalid("registers are four bytes, at multiples of four")
 }
 
-/// Reads a register of a device, given its BAR, which sysfs only lets one map.
+/// Reads a register of a device, given its BAR, which sysfs allows to map only.
 pub(crate) fn load(fd: &OwnedFd, offset: u64) -> Result<u32> {
     view(fd, offset, REGISTER, |map, at| map.load(at))?.ok_or_else(no_register)
 }

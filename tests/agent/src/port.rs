@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The serial port to the host: whole lines in, whole lines out.
+//! The serial port to the host: complete lines in both directions.
 
 use std::fs::File;
 use std::fs::OpenOptions;
@@ -15,12 +15,12 @@ use crate::wire::Word; //
 
 pub(crate) struct Port {
     file: File,
-    /// Read from the port and not yet handed out.
+    /// Read from the port, but not returned yet.
     pending: Vec<u8>,
 }
 
 impl Port {
-    /// Opens the port and takes every terminal nicety (echo, signals, translation) from it.
+    /// Opens the port and disables echo, signals and translation.
     pub(crate) fn open(path: &str) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         sys::make_raw(file.as_fd())?;
@@ -45,8 +45,8 @@ impl Port {
         }
     }
 
-    /// The next line that is whole. Anything else (line noise from a reset of the port) is dropped:
-    /// the host's deadline tells it that a request was lost.
+    /// Returns the next valid line. Anything else, such as noise from a reset of the port, is
+    /// dropped: the deadline of the host detects lost requests.
     pub(crate) fn receive(&mut self) -> io::Result<Vec<Word>> {
         loop {
             let line = self.receive_line()?;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Primitives over and over in threads of their own, so that scenarios can race them.
+//! Requests that are repeated in threads, so that scenarios can provoke races.
 //!
-//! A thread repeats a list of steps. Errors are the point of a race, so they do not stop it: they
-//! are counted by errno, and the host decides which of them may be seen.
+//! A thread repeats a list of steps. Errors are expected and do not stop it: they are counted by
+//! errno, and the host checks which of them occurred.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -22,7 +22,7 @@ use crate::verbs::Primitives;
 use crate::wire;
 use crate::wire::Word; //
 
-/// How often a step ended with each errno; 0 is success.
+/// The results of a step by errno; 0 is success.
 type Counts = BTreeMap<i32, u64>;
 
 struct Running {
@@ -30,14 +30,14 @@ struct Running {
     thread: JoinHandle<Vec<Counts>>,
 }
 
-/// The threads, by the name the host gave them.
+/// The threads, by the name that the host chose.
 pub(crate) struct Stress {
     primitives: Arc<Primitives>,
     running: Mutex<BTreeMap<String, Running>>,
 }
 
-/// Puts earlier results into a step: the word `$N` is the first value of step N in this pass, and
-/// nothing at all when that step failed.
+/// Inserts earlier results into a step: the word `$N` is the first value of step N in this pass, or
+/// nothing if that step failed.
 fn fill(step: &[Word], results: &[Option<Word>]) -> Option<Vec<Word>> {
     let value = |word: &Word| -> Option<Word> {
         let Some(index) = word.strip_prefix(b"$") else {
@@ -49,7 +49,7 @@ fn fill(step: &[Word], results: &[Option<Word>]) -> Option<Vec<Word>> {
     step.iter().map(value).collect()
 }
 
-/// One pass. A step that needs the result of a failed one is left out and not counted.
+/// One pass. A step that needs the result of a failed one is skipped and not counted.
 fn pass(primitives: &Primitives, steps: &[Vec<Word>], counts: &mut [Counts]) {
     let mut results = Vec::with_capacity(steps.len());
 
@@ -112,7 +112,7 @@ impl Stress {
             .ok_or_else(|| Errno::invalid(format!("no thread {name:?}")))
     }
 
-    /// Waits for a thread and gives one word a step: `ERRNO:TIMES,...`.
+    /// Waits for a thread and returns a word per step: `ERRNO:TIMES,...`.
     fn join(&self, running: Running) -> Result<Vec<Word>> {
         let counts = running
             .thread

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! System calls that std does not have, each behind a safe function.
+//! System calls that std lacks, each as a safe function.
 //!
-//! All `unsafe` of the agent is here, but for the arguments and results of one ioctl interface,
-//! which are described where that interface is.
+//! All `unsafe` of the agent is here, except for the arguments and results of LUO's ioctls, which
+//! are described in `luo.rs`.
 
 use std::ffi::CStr;
 use std::io;
@@ -15,7 +15,7 @@ use std::ptr::null;
 use std::ptr::null_mut;
 use std::ptr::NonNull; //
 
-/// The result of a system call: -1 means "look at errno".
+/// The result of a system call: -1 means that errno is set.
 fn check(result: libc::c_long) -> io::Result<libc::c_long> {
     if result == -1 {
         return Err(io::Error::last_os_error());
@@ -24,14 +24,14 @@ fn check(result: libc::c_long) -> io::Result<libc::c_long> {
 }
 
 pub(crate) fn mount(kind: &CStr, target: &CStr) -> io::Result<()> {
-    // SAFETY: Strings end with NUL, and a mount without data is always allowed to be.
+    // SAFETY: The strings end with NUL, and mounting without data is always allowed.
     let result = unsafe { libc::mount(kind.as_ptr(), target.as_ptr(), kind.as_ptr(), 0, null()) };
     check(result.into()).map(drop)
 }
 
-/// Takes echo, signals, line editing and translation from a terminal.
+/// Disables echo, signals, line editing and translation of a terminal.
 pub(crate) fn make_raw(terminal: BorrowedFd<'_>) -> io::Result<()> {
-    // SAFETY: Integers and arrays of them, for which zero is a value.
+    // SAFETY: Integers and arrays of integers, for which zero is a valid value.
     let mut settings: libc::termios = unsafe { std::mem::zeroed() };
 
     // SAFETY: The pointer is to a live `termios`, here and in the two calls below.
@@ -49,7 +49,7 @@ pub(crate) fn memfd_create(name: &CStr) -> io::Result<OwnedFd> {
     // SAFETY: The string ends with NUL.
     let fd = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) };
     check(fd.into())?;
-    // SAFETY: The call made this descriptor for us.
+    // SAFETY: The call created this descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn kexec_file_load(
     initrd: &OwnedFd,
     cmdline: &CStr,
 ) -> io::Result<()> {
-    // SAFETY: The length covers the string and its NUL, as the call wants it.
+    // SAFETY: The length covers the string and its NUL, as required.
     let result = unsafe {
         libc::syscall(
             libc::SYS_kexec_file_load,
@@ -126,13 +126,13 @@ pub(crate) fn reboot(command: libc::c_int) -> io::Result<()> {
     check(unsafe { libc::reboot(command) }.into()).map(drop)
 }
 
-/// The port of QEMU's `isa-debug-exit`, where the host puts it.
+/// The port of QEMU's `isa-debug-exit`.
 const DEBUG_EXIT: u16 = 0xf4;
 
 pub(crate) fn debug_exit(code: u32) -> io::Result<()> {
     // SAFETY: No pointers are passed.
     check(unsafe { libc::ioperm(DEBUG_EXIT.into(), 4, 1) }.into())?;
-    // SAFETY: The access was granted above; the instruction touches no memory of this program.
+    // SAFETY: Access was granted above; the instruction does not touch memory.
     unsafe {
         core::arch::asm!(
             "out dx, eax",
@@ -141,11 +141,11 @@ pub(crate) fn debug_exit(code: u32) -> io::Result<()> {
             options(nomem, nostack, preserves_flags)
         );
     }
-    // The machine is gone by now, unless it has no such device.
+    // The machine has ended, unless it has no such device.
     Err(io::Error::from_raw_os_error(libc::ENODEV))
 }
 
-/// The kernel's log with its priorities, without consuming it.
+/// Reads the kernel log with its priorities, without consuming it.
 pub(crate) fn kernel_log() -> io::Result<Vec<u8>> {
     const READ_ALL: libc::c_int = 3;
     const SIZE_BUFFER: libc::c_int = 10;
@@ -154,7 +154,7 @@ pub(crate) fn kernel_log() -> io::Result<Vec<u8>> {
     let size = unsafe { libc::klogctl(SIZE_BUFFER, null_mut(), 0) };
     check(size.into())?;
     let mut log = vec![0u8; usize::try_from(size).unwrap_or(0)];
-    // SAFETY: The kernel writes at most `size` bytes, which is how long the buffer is.
+    // SAFETY: The kernel writes at most `size` bytes, the length of the buffer.
     let len = unsafe { libc::klogctl(READ_ALL, log.as_mut_ptr().cast(), size) };
     check(len.into())?;
     log.truncate(usize::try_from(len).unwrap_or(0));
@@ -165,8 +165,8 @@ pub(crate) fn kernel_log() -> io::Result<Vec<u8>> {
 ///
 /// # Safety
 ///
-/// For every request that the type is passed with, the kernel reads and writes only inside of it,
-/// and whatever bytes it writes are a value of the type.
+/// For every request that the type is passed with, the kernel only accesses the type itself, and
+/// the bytes that it writes are a valid value.
 pub(crate) unsafe trait IoctlArgument {}
 
 pub(crate) fn ioctl<T: IoctlArgument>(
@@ -174,17 +174,17 @@ pub(crate) fn ioctl<T: IoctlArgument>(
     request: libc::Ioctl,
     argument: &mut T,
 ) -> io::Result<()> {
-    // SAFETY: The pointer is to a live `T`, and by the trait the kernel stays inside of it.
+    // SAFETY: The pointer is to a live `T`, and by the trait the kernel only accesses that.
     let result = unsafe { libc::ioctl(fd.as_raw_fd(), request, std::ptr::from_mut(argument)) };
     check(result.into()).map(drop)
 }
 
-/// A shared view of something that can be mapped.
+/// A shared mapping of a file.
 ///
 /// # Invariants
 ///
 /// `start` is the address of a mapping of `len` readable bytes that lives as long as this value. It
-/// is that of a page, and the bytes can be written if `writable`.
+/// is aligned to a page, and the bytes can be written if `writable`.
 pub(crate) struct Mapping {
     start: NonNull<u8>,
     len: usize,
@@ -203,7 +203,7 @@ impl Mapping {
     fn with(fd: &OwnedFd, offset: u64, len: usize, writable: bool) -> io::Result<Self> {
         let offset = libc::off_t::try_from(offset)
             .map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))?;
-        // SAFETY: A mapping at an address of the kernel's choice takes nothing from anybody.
+        // SAFETY: A mapping at an address that the kernel chooses does not replace another one.
         let start = unsafe {
             libc::mmap(
                 null_mut(),
@@ -219,7 +219,7 @@ impl Mapping {
         }
         let start =
             NonNull::new(start.cast()).ok_or_else(|| io::Error::from_raw_os_error(libc::EFAULT))?;
-        // INVARIANT: Mapped just now, and unmapped only in `drop`.
+        // INVARIANT: Mapped above, and unmapped only in `drop`.
         Ok(Self {
             start,
             len,
@@ -227,38 +227,38 @@ impl Mapping {
         })
     }
 
-    /// One byte, as it is at this moment.
+    /// Reads a byte.
     pub(crate) fn get(&self, at: usize) -> Option<u8> {
         if at >= self.len {
             return None;
         }
-        // SAFETY: Inside of the mapping by the check and the type invariant. Volatile, because a
+        // SAFETY: Within the mapping by the check and the type invariant. Volatile, because a
         // device or another program may be writing it.
         Some(unsafe { self.start.add(at).read_volatile() })
     }
 
-    /// The address of a register, if it is one of the mapping.
+    /// Returns the address of a register, if it is within the mapping.
     fn register(&self, at: usize) -> Option<NonNull<u32>> {
         let inside = at.checked_add(4).is_some_and(|end| end <= self.len);
         if !inside || !at.is_multiple_of(4) {
             return None;
         }
-        // SAFETY: Inside of the mapping by the check and the type invariant.
+        // SAFETY: Within the mapping by the check and the type invariant.
         Some(unsafe { self.start.add(at) }.cast())
     }
 
-    /// Reads four bytes at once, as a device wants it.
+    /// Reads four bytes in one access, as a device requires.
     pub(crate) fn load(&self, at: usize) -> Option<u32> {
-        // SAFETY: `register()` returns an aligned address inside of the mapping. Volatile, because
-        // a device may see it.
+        // SAFETY: `register()` returns an aligned address within the mapping. Volatile, because
+        // a device may react to it.
         self.register(at).map(|at| unsafe { at.read_volatile() })
     }
 
-    /// Writes four bytes at once.
+    /// Writes four bytes in one access.
     pub(crate) fn store(&mut self, at: usize, value: u32) -> Option<()> {
         let register = self.register(at).filter(|_| self.writable)?;
 
-        // SAFETY: As above, and by the type invariant it can be written.
+        // SAFETY: As above, and by the type invariant it is writable.
         unsafe { register.write_volatile(value) };
         Some(())
     }
@@ -266,7 +266,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant this is our mapping, and nobody can use it any more.
+        // SAFETY: By the type invariant this is our mapping, and no reference to it is left.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The requests: what each verb is called, what it takes, what it gives.
+//! The requests: the name of each verb, its arguments and its result.
 //!
 //! A request is `NUMBER VERB ARGUMENT...`; the answer is `NUMBER ok VALUE...` or
 //! `NUMBER err ERRNO TEXT`. Numbers in arguments and values are decimal.
@@ -22,10 +22,9 @@ use crate::luo;
 use crate::memory;
 use crate::stress::Stress;
 use crate::sys;
-use crate::vfio;
 use crate::wire::Word; //
 
-/// The arguments of a request, taken one after the other.
+/// The arguments of a request, in order.
 pub(crate) struct Args<'a> {
     rest: &'a [Word],
 }
@@ -62,7 +61,7 @@ impl<'a> Args<'a> {
         Ok(CString::new(self.bytes()?)?)
     }
 
-    /// All that is left.
+    /// Returns all remaining ones.
     pub(crate) fn remaining(&mut self) -> &'a [Word] {
         std::mem::take(&mut self.rest)
     }
@@ -79,14 +78,14 @@ fn number(value: impl ToString) -> Vec<Word> {
     vec![value.to_string().into_bytes()]
 }
 
-/// What the primitives share; stress threads run them on the same descriptors.
+/// The state shared by requests; stress threads use the same descriptors.
 #[derive(Default)]
 pub(crate) struct Primitives {
     fds: Fds,
 }
 
 impl Primitives {
-    /// Runs one primitive.
+    /// Executes a request.
     pub(crate) fn run(&self, words: &[Word]) -> Result<Vec<Word>> {
         let mut args = Args::new(words);
         let verb = args.text()?;
@@ -95,7 +94,6 @@ impl Primitives {
             Some(("file", verb)) => self.file(verb, &mut args),
             Some(("fd", verb)) => self.fd(verb, &mut args),
             Some(("luo", verb)) => self.luo(verb, &mut args),
-            Some(("vfio", verb)) => self.vfio(verb, &mut args),
             Some(("kernel", verb)) => Self::kernel(verb, &mut args),
             _ => Err(Errno::invalid(format!("no verb {verb:?}"))),
         }?;
@@ -158,17 +156,7 @@ impl Primitives {
         }
     }
 
-    /// Devices in the hands of user space. The first argument is the cdev.
-    fn vfio(&self, verb: &str, args: &mut Args<'_>) -> Result<Vec<Word>> {
-        let device = self.fds.get(args.number()?)?;
-        match verb {
-            "bind" => vfio::bind(&device, &*self.fds.get(args.number()?)?).map(|()| vec![]),
-            "reset" => vfio::reset(&device).map(|()| vec![]),
-            _ => Err(Errno::invalid(format!("no verb vfio.{verb}"))),
-        }
-    }
-
-    /// The kernel as a whole.
+    /// The kernel itself.
     fn kernel(verb: &str, args: &mut Args<'_>) -> Result<Vec<Word>> {
         match verb {
             "log" => Ok(vec![sys::kernel_log()?]),
@@ -176,7 +164,6 @@ impl Primitives {
             "kexec_load" => {
                 kexec::load(args.path()?, args.path()?, &args.string()?).map(|()| vec![])
             }
-            "kexec_load_there_and_back" => kexec::load_there_and_back().map(|()| vec![]),
             "kexec" => kexec::jump().map(|()| vec![]),
             "restart" => kexec::restart().map(|()| vec![]),
             "exit" => kexec::exit(args.number()?).map(|()| vec![]),
@@ -185,7 +172,7 @@ impl Primitives {
     }
 }
 
-/// Everything a request can be addressed to.
+/// All state of the agent.
 pub(crate) struct Agent {
     primitives: Arc<Primitives>,
     stress: Stress,
@@ -208,7 +195,7 @@ impl Agent {
         }
     }
 
-    /// The answer to a whole request line.
+    /// Returns the answer to a request line.
     pub(crate) fn answer(&self, line: &[Word]) -> Vec<Word> {
         let (id, request) = line
             .split_first()

@@ -6,9 +6,9 @@
 //! CRC32 WORD WORD ...\n
 //! ```
 //!
-//! A word is a byte string with everything but printable ASCII (and `%` itself) written as `%XX`;
-//! the empty one is a lone `%`. The checksum covers all after its own blank, so that a torn or
-//! mixed line is refused instead of obeyed.
+//! A word is a byte string in which everything but printable ASCII, and `%` itself, is written as
+//! `%XX`; the empty word is a single `%`. The checksum covers everything after its own space, so a
+//! damaged line is rejected.
 
 /// A word of a line, decoded.
 pub(crate) type Word = Vec<u8>;
@@ -71,18 +71,18 @@ pub(crate) fn join<W: AsRef<[u8]>>(words: &[W]) -> String {
     body
 }
 
-/// Splits what [`join`] made.
+/// Splits the result of [`join`].
 pub(crate) fn split(body: &str) -> Option<Vec<Word>> {
     body.split(' ').map(decode_word).collect()
 }
 
-/// The line for these words, with checksum and end of line.
+/// Returns the line for these words, with checksum and newline.
 pub(crate) fn encode<W: AsRef<[u8]>>(words: &[W]) -> String {
     let body = join(words);
     format!("{:08x} {body}\n", crc32(0, body.as_bytes()))
 }
 
-/// The words of a line without its end of line, if the checksum holds.
+/// Returns the words of a line without newline, if the checksum is correct.
 pub(crate) fn decode(line: &[u8]) -> Option<Vec<Word>> {
     let (crc, body) = std::str::from_utf8(line).ok()?.split_once(' ')?;
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """A network card that keeps receiving while the kernel is replaced.
 
-    frames   what is sent: numbered, and checked by whoever receives them
-    sender   sends them, so many a second
-    ring     the receive ring in guest memory, seen from the host
-    card     the card and its driver, seen from user space of the guest
-    run      one machine, from its first frame to its verdict
-    show     what a person sees meanwhile
-    picture  what is left of it
+    frames   the frames: numbered, and checked on arrival
+    sender   sends them at a fixed rate
+    ring     the receive ring in guest memory, read by the host
+    card     the card and its driver, as user space of the guest sees them
+    run      one machine, from its first frame to its result
+    show     the output on the terminal
+    picture  the result as a picture
 
-    demo.py ── run ── sender ──> cable ──> card ──> ring <── the host looks on
+    demo.py ── run ── sender ──> link ──> card ──> ring <── read by the host
 """

@@ -8,13 +8,13 @@ from vm import Fd, Guest, Pci, Session
 from .frames import Stream
 
 DRIVER = "rust_driver_e1000e_liveupdate"
-# Keeps the driver from its card, so that nobody but the host looks at the ring.
+# Without the driver, only the host reads the ring.
 WITHOUT_DRIVER = f"initcall_blacklist=__{DRIVER}_init"
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the driver says."""
+    """The counters of the driver."""
 
     running: int
     delivered: int = 0
@@ -26,16 +26,16 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Taken:
-    """Frames that user space took from the file, and checked."""
+    """Frames that user space read from the file and checked."""
 
     foreign: int
     damaged: int
     runs: tuple[range, ...]
-    """Their numbers."""
+    """The numbers of the frames."""
 
     @property
     def count(self) -> int:
-        """How many were good."""
+        """The number of intact frames."""
         return sum(len(run) for run in self.runs)
 
 
@@ -48,23 +48,23 @@ class Card:
 
     @classmethod
     def open(cls, guest: Guest, function: Pci) -> "Card":
-        """Opens it by its name."""
+        """Opens the file of a card."""
         return cls(guest.open(f"/dev/e1000e-{function.bdf}"))
 
     @classmethod
     def retrieve(cls, session: Session, token: int) -> "Card":
-        """Takes it out of a session of the kernel before."""
+        """Retrieves the file from a session of the previous kernel."""
         return cls(session.retrieve(token))
 
     def statistics(self) -> Statistics:
-        """Asks the driver."""
+        """Reads the counters of the driver."""
         lines = self.guest.text(f"/proc/self/fdinfo/{self.fd.number}").splitlines()
         pairs = dict(line.split(":", 1) for line in lines)
         known = Statistics.__dataclass_fields__
         return Statistics(**{key: int(pairs[key]) for key in known if key in pairs})
 
     def take(self, stream: Stream) -> Taken:
-        """Takes all the frames that there are."""
+        """Reads all available frames."""
         words = self.guest.request("fd.frames", self.fd.number, stream.mark)
         runs = []
         for word in words[2:]:

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""Watch a network card receive while the kernel is replaced; then watch it fail without.
+"""Show a network card that receives while the kernel is replaced; then the same without preserving.
 
-JSON=1 in the environment prints one JSON document instead. The exit status is the verdict.
+JSON=1 in the environment prints one JSON document instead. The exit code is the result.
 """
 
 import json
@@ -33,7 +33,7 @@ TITLES = {
 
 
 def both(directory: Path, show: Show | None) -> list[Run]:
-    """With preserving, and without."""
+    """The runs with and without preserving."""
     build_agent()
     machine = accel.choose(lambda arguments: probe.works(arguments, CONFIG))
     runs = []
@@ -49,7 +49,7 @@ def both(directory: Path, show: Show | None) -> list[Run]:
 
 
 def demo(directory: Path) -> int:
-    """Both runs, the picture, and the verdict."""
+    """Does both runs, writes the picture, and returns the result."""
     if os.environ.get("JSON", "") not in ("", "0"):
         runs = both(directory, None)
         pictures = picture.draw(runs, directory)
@@ -73,7 +73,7 @@ def _interrupted(number: int, _: FrameType | None) -> None:
 
 
 def main() -> int:
-    """The demo in an empty directory."""
+    """Runs the demo in an empty directory."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupted)
     directory = paths.cache() / "demo"

@@ -2,8 +2,8 @@
 """Numbered frames.
 
 An Ethernet header, then what tests/agent/src/frames.rs reads as well: the mark of
-the stream, the number of the frame, filling that follows from both, and the CRC-32
-of all that.
+the stream, the number of the frame, padding derived from both, and the CRC-32 of
+all that.
 """
 
 import hashlib
@@ -21,22 +21,22 @@ SIZE = len(_HEADER) + _NUMBERED.size + _FILLING + _CRC.size
 
 
 class Stream:
-    """Frames of one sender. Its mark is found in memory, and tells them from other bytes."""
+    """Frames of one sender. The mark identifies them in memory."""
 
     def __init__(self) -> None:
         self.mark = secrets.token_bytes(MARK)
 
     def frame(self, number: int) -> bytes:
-        """The frame of this number."""
+        """Returns the frame with this number."""
         numbered = _NUMBERED.pack(self.mark, number)
         body = numbered + hashlib.blake2b(numbered, digest_size=_FILLING).digest()
         return _HEADER + body + _CRC.pack(zlib.crc32(body))
 
     def number(self, data: bytes) -> int | None:
-        """The number of the frame at the start of these bytes, whatever else there may be."""
+        """Returns the number of the frame at the start of these bytes, whatever follows."""
         mark, number = _NUMBERED.unpack_from(data, len(_HEADER))
         return number if mark == self.mark else None
 
     def intact(self, data: bytes, number: int) -> bool:
-        """Whether it is that frame to the last bit."""
+        """Whether these bytes are exactly that frame."""
         return data[:SIZE] == self.frame(number)

@@ -9,13 +9,13 @@ from vm.errors import SetupError
 
 from .verdict import Run
 
-# Many more points than pixels make a large file and no better picture.
+# More points than pixels make a larger file, but no better picture.
 _POINTS = 1500
 _SENT, _ARRIVED, _JUMP = "#b0b0b0", "#1a6fb5", "#e8a33d"
 
 
 def _thin(points: Sequence[tuple[float, int]]) -> list[tuple[float, int]]:
-    """Every so many of them, and those around each gap."""
+    """A sample of the points, and those around each gap."""
     step = max(len(points) // _POINTS, 1)
     keep = set(range(0, len(points), step)) | {len(points) - 1}
     for i in range(1, len(points)):
@@ -41,15 +41,15 @@ def _draw(axes: Any, run: Run) -> None:
 
 
 def draw(runs: Sequence[Run], directory: Path) -> list[Path]:
-    """Writes the pictures and returns where they are."""
-    # Here, because everything but the picture works without it.
+    """Writes the pictures and returns their paths."""
+    # Imported here, because everything else works without it.
     # pylint: disable=import-outside-toplevel
     try:
         from matplotlib import rcParams  # type: ignore[import]
         from matplotlib.figure import Figure  # type: ignore[import]
     except ImportError as err:
         raise SetupError(f"{err}: make setup installs python3-matplotlib") from err
-    # The same run makes the same file: no random ids, no date.
+    # The same run produces the same file: no random ids, no date.
     rcParams.update({"svg.hashsalt": "demo", "font.size": 10, "svg.fonttype": "none"})
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     figure.suptitle("A network card receives while the kernel is replaced")

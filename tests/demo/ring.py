@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The receive ring of a card, looked at from the host while the card works in it.
+"""The receive ring of a card, read by the host while the card uses it.
 
-This needs nobody in the guest, so it also sees what the card does while there is no
-kernel at all. It is a second opinion: the layout is stated here anew, see
+This does not need the guest, so it also works while no kernel is running. The layout
+is stated here independently of the driver, see
 kernel/samples/rust/e1000e_liveupdate/memory.rs.
 """
 
@@ -28,13 +28,13 @@ _BUFFER = 256
 _CANARY = (0x7A6E_6F62_6F64_7921).to_bytes(8, "little") * (_PAGE // 8)
 _CANARIES = (1 * _PAGE, 62 * _PAGE, 1023 * _PAGE)
 
-# How often the watch looks, and how long a frame may be there in part.
+# The interval of the watch, and how long a frame may be incomplete.
 _PERIOD = 0.001
 _PATIENCE = 0.1
 
 
 class Ring:
-    """One ring."""
+    """A receive ring."""
 
     def __init__(self, ram: GuestRam, address: int) -> None:
         self._ram = ram
@@ -42,7 +42,7 @@ class Ring:
 
     @classmethod
     def of(cls, ram: GuestRam, bdf: str) -> "Ring":
-        """The ring of a card, by what its record says."""
+        """The ring of a card, found by its record in memory."""
         record = COMPATIBLE.ljust(32, b"\0") + bdf.encode().ljust(16, b"\0")
         found = ram.find(record, align=_FOLIO)
         if len(found) != 1:
@@ -50,7 +50,7 @@ class Ring:
         return cls(ram, found[0])
 
     def frame(self, slot: int) -> bytes:
-        """What is in a buffer."""
+        """The contents of a buffer."""
         return self._ram.read(self.address + _BUFFERS + slot * _BUFFER, SIZE)
 
     def head(self) -> int:
@@ -61,21 +61,21 @@ class Ring:
         return slot
 
     def canaries_alive(self) -> bool:
-        """Whether the memory around descriptors and buffers is as it was."""
+        """Whether the memory around descriptors and buffers is unchanged."""
         return all(self._ram.read(self.address + at, _PAGE) == _CANARY for at in _CANARIES)
 
     def strays(self, stream: Stream) -> list[int]:
-        """Where frames lie that are in no buffer of this ring, in all of guest memory."""
+        """The addresses of frames outside the buffers of this ring, in all of guest memory."""
         begin = self.address + _BUFFERS
         buffers = range(begin, begin + DESCRIPTORS * _BUFFER)
         return [at for at in self._ram.find(stream.mark, align=1) if at not in buffers]
 
 
 class Watch:
-    """Notes each frame when it arrives, in a thread of its own.
+    """Records each frame when it arrives, in a thread.
 
-    Whether a buffer has a new frame follows from its number, not from the descriptor:
-    the driver gives those back as fast as it likes.
+    The number of a frame shows whether a buffer has a new one, since the driver may have
+    returned the descriptor to the card already.
     """
 
     def __init__(self, ring: Ring, stream: Stream) -> None:
@@ -86,27 +86,27 @@ class Watch:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.numbers = array("Q")
-        """Of the frames, in the order in which they arrived."""
+        """The numbers of the frames, in the order in which they arrived."""
         self.times = array("d")
-        """When each of them did."""
+        """The times at which they arrived."""
         self.damaged = 0
 
     def start(self) -> None:
-        """Begins to look."""
+        """Starts the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Looks no more."""
+        """Stops the thread."""
         self._end.set()
         self._thread.join()
 
     @property
     def latest(self) -> int:
-        """The number of the last frame, -1 if there was none."""
+        """The number of the last frame, -1 if there is none."""
         return self.numbers[-1] if self.numbers else -1
 
     def wait_for(self, number: int, timeout: float) -> bool:
-        """Whether a frame with that number, or a later one, arrives in time."""
+        """Waits for a frame with that number, or a later one."""
         until = time.monotonic() + timeout
         while self.latest < number and time.monotonic() < until:
             time.sleep(_PERIOD)
@@ -120,7 +120,7 @@ class Watch:
                 self._since = 0.0
 
     def _look(self, now: float) -> bool:
-        """Whether the card is done with this buffer."""
+        """Whether the card has filled this buffer."""
         data = self._ring.frame(self._slot)
         number = self._stream.number(data)
         if number is None or number <= self.latest:
@@ -129,7 +129,7 @@ class Watch:
             self.numbers.append(number)
             self.times.append(now)
             return True
-        # Either the card is writing it right now, or something is wrong with it.
+        # Either the card is writing it at this moment, or it is damaged.
         self._since = self._since or now
         if now - self._since < _PATIENCE:
             return False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One run: a machine, a card that receives, a jump, and what became of the frames."""
+"""One run: a machine, a card that receives, kexec, and the frames that arrived."""
 
 import time
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from .card import WITHOUT_DRIVER, Card
 from .traffic import Traffic, sustainable
 from .verdict import Run
 
-# Behind a root port and a switch: bridges that must let it through all the time.
+# Behind a root port and a switch, which have to forward all the time.
 PATH = ("rp", "sw", "sw.0", "card")
 MACHINE = Machine(
     devices=[
@@ -29,20 +29,20 @@ TOKEN = 0xCA4D
 
 
 class Audience(Protocol):
-    """Whoever looks on."""
+    """Observes a run."""
 
     def topology(self, path: Sequence[Pci]) -> None:
-        """The machine is up, and this is the way to the card."""
+        """The machine is running, and this is the path to the card."""
 
     def tell(self, text: str) -> None:
-        """Something happens."""
+        """An event."""
 
     def stage(self, name: str, traffic: Traffic) -> None:
-        """Something lasts from now on."""
+        """The beginning of a phase."""
 
 
 class Recorder:
-    """A run in the making."""
+    """A run in progress."""
 
     def __init__(self, vm: Vm, run: Run, audience: Audience) -> None:
         self.vm = vm
@@ -50,7 +50,7 @@ class Recorder:
         self.audience = audience
 
     def record(self) -> None:
-        """The whole story."""
+        """The complete run."""
         old = self.vm.boot()
         path = [old.pci(name) for name in PATH]
         self.audience.topology(path)
@@ -109,14 +109,14 @@ class Recorder:
 
     def _healthy(self, card: Card) -> int:
         found = card.statistics()
-        # In a ring that was full, nobody would see what was lost.
+        # If the ring overflowed, lost frames could not be detected.
         self.run.check("the ring was not full", not found.full)
         self.run.check("there is room in the ring", found.waiting < found.capacity)
         self.run.check("the driver sees the canaries live", found.canaries == 1)
         return found.waiting
 
     def _look_only(self, function: Pci, traffic: Traffic) -> None:
-        """Before anything turns Bus Master on again, which would let in what waits outside."""
+        """Before Bus Master is set again, which would let in the frames that are queued."""
         run = self.run
         run.check("the card has no driver that could touch it", function.driver is None)
         run.check("Bus Master of the card was cleared", not function.bus_master)
@@ -146,7 +146,7 @@ class Recorder:
 def record(
     preserve: bool, config: str, directory: Path, accel: Sequence[str], audience: Audience
 ) -> Run:
-    """Makes a run."""
+    """Does a run."""
     directory.mkdir(parents=True, exist_ok=True)
     run = Run(preserve)
     with Vm(MACHINE, config, directory, accel) as vm:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Sends a stream of frames at an even pace, in a thread of its own."""
+"""Sends a stream of frames at a fixed rate, in a thread."""
 
 import threading
 import time
@@ -11,13 +11,13 @@ from .frames import Stream
 
 
 class Sender:
-    """Sends from `start()` to `stop()`. What it sends before that are only tries."""
+    """Sends from `start()` to `stop()`. What it sends before that does not count."""
 
     def __init__(self, cable: Cable, stream: Stream, rate: int) -> None:
         self._cable = cable
         self._stream = stream
         self.rate = rate
-        """Frames a second."""
+        """Frames per second."""
         self._times = array("d")
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -25,31 +25,31 @@ class Sender:
         self.first = 0
         """The number of the first frame that counts."""
         self.began = 0.0
-        """When it was sent."""
+        """The time at which it was sent."""
 
     @property
     def sent(self) -> int:
-        """How many frames were sent that count."""
+        """The number of frames that count."""
         return len(self._times)
 
     @property
     def times(self) -> list[float]:
-        """When each of them was."""
+        """The times at which they were sent."""
         return self._times.tolist()
 
     def attempt(self) -> int:
-        """Sends one frame that does not count, and returns its number."""
+        """Sends a frame that does not count, and returns its number."""
         self._cable.send(self._stream.frame(self.first))
         self.first += 1
         return self.first - 1
 
     def start(self) -> None:
-        """From now on they count."""
+        """Frames sent from now on count."""
         self.began = time.monotonic()
         self._thread.start()
 
     def stop(self) -> None:
-        """No more of them."""
+        """Stops sending."""
         self._end.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -57,7 +57,7 @@ class Sender:
             raise self._error
 
     def _ahead(self) -> float:
-        """How long the next frame has to wait. One that is late is sent at once."""
+        """The delay before the next frame. A late frame is sent immediately."""
         return max(self.began + self.sent / self.rate - time.monotonic(), 0)
 
     def _run(self) -> None:

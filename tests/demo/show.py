@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a person sees: on a terminal a line that lives, in a pipe plain lines."""
+"""The output for people: a line that is updated on a terminal, plain lines in a pipe."""
 
 import sys
 import threading
@@ -19,20 +19,20 @@ _CLEAR = "\r\x1b[K"
 
 
 class Quiet:
-    """Nobody looks on."""
+    """Prints nothing."""
 
     def topology(self, path: Sequence[Pci]) -> None:
-        """Says nothing."""
+        """Ignores it."""
 
     def tell(self, text: str) -> None:
-        """Says nothing."""
+        """Ignores it."""
 
     def stage(self, name: str, traffic: Traffic) -> None:
-        """Says nothing."""
+        """Ignores it."""
 
 
 class Show:
-    """Tells of one run. The counters are read while everybody else is busy."""
+    """Prints the progress of a run. A thread reads the counters meanwhile."""
 
     def __init__(self, out: TextIO = sys.stdout) -> None:
         self._out = out
@@ -65,15 +65,15 @@ class Show:
     def _now(self) -> str:
         return self._colour(_DIM, f"{time.monotonic() - self._began:5.1f} s ")
 
-    # The audience of a run
+    # Observer of a run
 
     def title(self, text: str) -> None:
-        """A new run."""
+        """Starts a new run."""
         self._line("")
         self._line(self._colour(_BOLD, text))
 
     def topology(self, path: Sequence[Pci]) -> None:
-        """The way of a frame."""
+        """Prints the path of a frame."""
         port, up, down, card = path
         for line in (
             "",
@@ -89,18 +89,18 @@ class Show:
             self._line(line)
 
     def tell(self, text: str) -> None:
-        """Something happens."""
+        """Prints an event."""
         self.leave_stage()
         loud = text.startswith("JUMP")
         self._line(f"{self._now()} {self._colour(_BOLD, text) if loud else text}")
 
     def stage(self, name: str, traffic: Traffic) -> None:
-        """Something lasts from now on."""
+        """Prints the beginning of a phase."""
         self.leave_stage()
         self._stage = (name, traffic)
 
     def leave_stage(self) -> None:
-        """The last word of the counters."""
+        """Prints the final counters."""
         stage, self._stage = self._stage, None
         if stage:
             self._line(f"{self._now()} {self._counters(*stage)}")
@@ -118,10 +118,10 @@ class Show:
                     self._out.write(f"{_CLEAR}{self._now()} {self._counters(*stage)}")
                     self._out.flush()
 
-    # The verdict
+    # Result
 
     def result(self, run: Run) -> None:
-        """A table, and a sentence."""
+        """Prints a table and a sentence."""
         self._line("")
         self._line("               sent  received      lost   longest gap")
         for part in run.parts():
@@ -149,7 +149,7 @@ class Show:
         )
 
     def end(self, good: bool, where: str) -> None:
-        """The last line."""
+        """Prints the last line."""
         self._line("")
         verdict = "passed" if good else "FAILED"
         text = self._colour(_GREEN if good else _RED, verdict)

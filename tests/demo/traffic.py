@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Frames that flow into a card, and everybody who counts them."""
+"""Frames that are sent to a card, and their counters."""
 
 import time
 from types import TracebackType
@@ -12,21 +12,21 @@ from .ring import DESCRIPTORS, Ring, Watch
 from .sender import Sender
 
 RATE = 1000
-# How long a card may have no link after its reset, and a frame may be on its way.
+# How long a link may be down after a reset, and how long a frame may be under way.
 _LINK = 30.0
 _UNDER_WAY = 5.0
 
 
 def sustainable(uptime: float) -> int:
-    """So many frames a second that the ring holds those of three boots.
+    """Frames per second, so that the ring can hold those of three boots.
 
-    `uptime` is how long one takes. It is the full rate, unless the machine is very slow.
+    `uptime` is the duration of a boot. It is the full rate, unless the machine is very slow.
     """
     return max(min(RATE, int(DESCRIPTORS / (3 * uptime))), 1)
 
 
 class Traffic:
-    """Begins when frames arrive at a card, and ends with `stop()`."""
+    """Starts when frames arrive at a card, and ends with `stop()`."""
 
     def __init__(self, vm: Vm, cable: str, function: Pci, rate: int) -> None:
         self.stream = Stream()
@@ -52,7 +52,7 @@ class Traffic:
         self.sender.stop()
 
     def _first_frame(self) -> None:
-        """What was sent before the first one that arrives does not count."""
+        """What was sent before the first frame that arrives does not count."""
         until = time.monotonic() + _LINK
         while not self.watch.wait_for(self.sender.attempt(), 0.02):
             if time.monotonic() > until:
@@ -65,32 +65,32 @@ class Traffic:
 
     @property
     def received(self) -> int:
-        """How many of them are in the ring, or were."""
+        """The number of frames that have arrived in the ring."""
         tried = self.watch.numbers[: self.sender.first + 1]
         return len(self.watch.numbers) - sum(number < self.sender.first for number in tried)
 
     @property
     def missing(self) -> int:
-        """How many did not come although later ones did."""
+        """The number of frames that are missing although later ones arrived."""
         return max(self.watch.latest - self.sender.first + 1, 0) - self.received
 
     def flow(self, frames: int) -> None:
-        """Returns when so many more have been received."""
+        """Returns when that many more frames have arrived."""
         wanted = max(self.watch.latest, self.sender.first) + frames
         if not self.watch.wait_for(wanted, _UNDER_WAY + 10 * frames / self.sender.rate):
             raise CheckFailed(f"reception stopped with frame {self.watch.latest}")
 
     def stop(self) -> None:
-        """Stops sending, and waits for what is under way. It may never come."""
+        """Stops sending, and waits for what is under way, for a limited time."""
         self.sender.stop()
         self.watch.wait_for(self.counted[-1], _UNDER_WAY)
 
     def note(self, taken: Taken) -> None:
-        """User space has taken these from the file of the card."""
+        """Records the frames that user space read from the file of the card."""
         self._taken.append(taken)
 
     def problems(self) -> list[str]:
-        """What is wrong with what was received, by the host and by user space of the guest."""
+        """What is wrong with the received frames, as seen by the host and by the guest."""
         numbers = [n for taken in self._taken for run in taken.runs for n in run]
         read = [n for n in numbers if n in self.counted]
         damaged = self.watch.damaged + sum(taken.damaged for taken in self._taken)

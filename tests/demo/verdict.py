@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What became of the frames, counted in three parts: before, during and after the jump."""
+"""The result of a run, in three parts: before, during and after kexec."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,11 +14,11 @@ class Part:
     sent: int
     received: int
     longest_gap: float | None
-    """In seconds between one frame and the next, None if there was no next one."""
+    """In seconds between two consecutive frames, None if there was only one."""
 
     @property
     def lost(self) -> int:
-        """How many never came."""
+        """The number of lost frames."""
         return self.sent - self.received
 
 
@@ -28,40 +28,40 @@ class Run:
 
     preserved: bool
     jump: float = 0.0
-    """When the jump was requested."""
+    """The time at which kexec was requested."""
     up: float = 0.0
-    """When user space of the second kernel was there."""
+    """The time at which user space of the second kernel was running."""
     uptime: float = 0.0
-    """Of the second kernel by then."""
+    """The uptime of the second kernel at that time."""
     end: float = 0.0
-    """When the books were closed."""
+    """The time at which the run ended."""
     sent: Sequence[float] = ()
-    """When each frame was sent, in the order of their numbers."""
+    """The time at which each frame was sent, by number."""
     arrived: Sequence[tuple[float, int]] = ()
-    """When a frame was seen in the ring, and its number, in that order."""
+    """The time at which a frame was seen in the ring, and its number, in that order."""
     capacity: int = 0
     facts: dict[str, Any] = field(default_factory=dict)
-    """What else was found."""
+    """Additional results."""
     problems: list[str] = field(default_factory=list)
-    """Why the run is not what it should be."""
+    """Why the run failed."""
 
     def check(self, what: str, condition: bool) -> None:
-        """Notes a problem, unless it is so."""
+        """Adds a problem unless the condition is true."""
         if not condition:
             self.problems.append(f"not so: {what}")
 
     @property
     def stopped(self) -> float:
-        """When the last frame arrived."""
+        """The time at which the last frame arrived."""
         return self.arrived[-1][0] if self.arrived else 0.0
 
     @property
     def lost(self) -> int:
-        """Frames that were sent and never came."""
+        """Frames that were sent and did not arrive."""
         return len(self.sent) - len(self.arrived)
 
     def parts(self) -> list[Part]:
-        """Before, during and after the jump."""
+        """Before, during and after kexec."""
         bounds = [float("-inf"), self.jump, self.up, float("inf")]
         return [
             self._part(name, begin, end)
@@ -77,7 +77,7 @@ class Run:
         return Part(name, len(wanted), len(received), max(gaps, default=None))
 
     def summary(self) -> dict[str, Any]:
-        """For machines."""
+        """For JSON."""
         return {
             "preserved": self.preserved,
             "sent": len(self.sent),

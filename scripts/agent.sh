@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Build the program that is init in the guests.
+# Build the init of the guests.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"

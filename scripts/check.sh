@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Everything that can be said without a kernel build. Each check runs, whatever
-# the ones before it said.
+# All checks that do not need a kernel build. A failed check does not prevent the
+# others.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$top"
 
-# files PATTERN...: those that git has or would take.
+# files PATTERN...: tracked files, and untracked ones that are not ignored.
 files() {
 	git ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do
 		[[ ! -f $file ]] || echo "$file"
@@ -18,12 +18,12 @@ files() {
 each_crate() {
 	local manifest
 	for manifest in $(files 'tests/*/Cargo.toml'); do
-		# From its folder, where its .cargo/config.toml counts.
+		# In its folder, where cargo finds .cargo/config.toml.
 		(cd "${manifest%/*}" && CARGO_TARGET_DIR="$cache/cargo" "$@")
 	done
 }
 
-# Of the files that rustfmt reaches through `mod`, those of the kernel count too.
+# rustfmt follows `mod` into files of the kernel, which are checked as well.
 check_rustfmt() {
 	files '*.rs' | xargs rustfmt --check --color never --config-path "$top/rustfmt.toml"
 }
@@ -62,16 +62,16 @@ check_unsafe_budget() {
 	files '*.rs' | xargs scripts/unsafe_budget.py
 }
 
-# Who can write Bus Master in the kernel that this is for.
+# Writers of the Command register in the base kernel.
 check_master_writers() {
 	[[ -d $pristine ]] || { echo "no kernel source in $cache yet"; return; }
 	scripts/master_writers.py "$pristine"
 }
 
-# The kernel's own judgement, once its source is there, of copies: it leaves files
-# where it stands, asks git for more than an unpacked tree can answer, and takes
-# the bytes of a picture for columns. Nobody has signed off yet, MAINTAINERS is for
-# the series as a whole, and the symbols that C exports are defined in Rust.
+# checkpatch.pl of the kernel, on copies: it creates files in its directory, expects
+# a git tree, and counts the columns of pictures. There is no Signed-off-by yet,
+# MAINTAINERS is updated by a patch of its own, and the symbols that C exports are
+# defined in Rust.
 check_checkpatch() {
 	local script=$pristine/scripts/checkpatch.pl copies=$cache/checkpatch file
 	local ignore=MISSING_SIGN_OFF,FILE_PATH_CHANGES,EXPORT_SYMBOL
@@ -89,8 +89,8 @@ check_checkpatch() {
 	find . -name '*.patch' | "${command[@]}"
 }
 
-# The counts of libtest, and one failure for each check that is not made of tests
-# or whose tests could not run.
+# The counts of libtest, plus one failure for each check that has no tests, or
+# whose tests could not run.
 save_counts() {
 	awk -v others="$1" -v tests="$2" '
 		/^test result:/ { passed += $4; failed += $6 }
@@ -101,13 +101,13 @@ save_counts() {
 		}' "$logs/check-host_tests.log" >"$results/check.json"
 }
 
-# A check is a child of its own, so that its first failure ends it and only it.
+# A check is a process of its own, which its first error ends.
 if [[ ${1:-} == --only ]]; then
 	"check_$2"
 	exit
 fi
 
-# run NAME: its output goes to its log, the verdict and how long it took to stdout.
+# run NAME: write its output to its log, the result and the duration to stdout.
 run() {
 	local verdict=ok
 	SECONDS=0
@@ -115,7 +115,7 @@ run() {
 	echo "$SECONDS $verdict"
 }
 
-# They share nothing but processors: all start at once, and are told of in order.
+# The checks are independent: all start at once, and are reported in order.
 lock check
 checks=(rustfmt shellcheck python spdx unsafe_budget master_writers checkpatch clippy host_tests)
 declare -A told

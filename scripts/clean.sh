@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Forget what was built; keep what was downloaded.
+# Remove builds and logs, keep downloads.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Compile what must not compile, against the kernel crate that was built before.
-# tests/compile-fail/README.md says how the files are made.
+# Compile the files of tests/compile-fail against the kernel crate, which has to be
+# built before. See tests/compile-fail/README.md.
 #
 # usage: compile-fail.sh CONFIG
 
@@ -12,7 +12,7 @@
 config=${1:?usage: compile-fail.sh CONFIG}
 dir=$work/compile-fail
 
-# compile NAME FLAG...: as an object of a module that is never linked.
+# compile NAME FLAG...: compile as an object of a module that is not linked.
 compile() {
 	local name=$1
 	shift
@@ -20,18 +20,18 @@ compile() {
 	kmake "$config" M="$dir" KRUSTFLAGS="--check-cfg=cfg(wrong) $*" "$name.o"
 }
 
-# "line code" of each error that rustc reports.
+# Print "line code" for each error that rustc reports.
 reported() {
 	awk '/^error(\[E[0-9]+\])?:/ { code = substr($1, 7, 5) }
 		/^ *--> / && code { split($2, at, ":"); print at[2], code; code = "" }' "$1" | sort -n
 }
 
-# "line code" of each error that a file announces.
+# Print "line code" for each error that a file announces.
 announced() {
 	sed -nE '/\/\/~ E[0-9]{4}$/{=;s/.*\/\/~ //p}' "$1" | paste -d ' ' - -
 }
 
-# judge FILE: says on stdout what is wrong with it.
+# judge FILE: print what is wrong with it.
 judge() {
 	local name log
 	name=$(basename "$1" .rs)

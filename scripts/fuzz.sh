@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Look for bytes that the decoder cannot stand, for a while. Wants what bookworm
-# does not have: a nightly toolchain of rustup, and a C++ compiler.
+# Fuzz the decoder for a limited time. Needs a nightly toolchain of rustup and a C++
+# compiler, which setup.sh does not install.
 #
 # usage: fuzz.sh [SECONDS]
 
@@ -25,7 +25,7 @@ fi
 corpus=$cache/fuzz/decode
 mkdir -p "$corpus" "$cache/fuzz/found"
 cd "$top/tests"
-# The golden blobs are where it starts from.
+# The golden blobs are the seed corpus.
 step fuzz cargo fuzz run --fuzz-dir fuzz decode "$corpus" "$top/abi/golden" -- \
 	-max_total_time="$seconds" -max_len=16384 -artifact_prefix="$cache/fuzz/found/"
 grep -E '^Done [0-9]+ runs' "$logs/fuzz.log"

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Put the live update core into a kernel tree: patches, and new files with them.
+"""Integrate PCI Live Update into a kernel tree: the patches and the new files.
 
-patches/7.3/files says which new files arrive with which patch. A git tree gets a
-branch with a commit for each patch and its files. A plain tree gets the same
-contents; what they replaced is kept in a state folder, so that the next run
-starts from the original and writes only what differs.
+patches/7.3/files assigns the new files to patches. In a git tree, a branch with a
+commit per patch is created. In a plain tree, files are changed in place; the
+originals are kept in a state folder, so that the next run starts from them and
+writes only what differs.
 """
 
 import argparse
@@ -28,7 +28,7 @@ MANIFEST = PATCHES / "files"
 BRANCH = "pci-liveupdate"
 STATE = ".pci-liveupdate"
 
-# Where the pieces of this project live in a kernel tree.
+# The paths of the folders of this project in a kernel tree.
 HOME = "drivers/pci/liveupdate"
 PLACES = {
     "kernel": "",
@@ -39,7 +39,7 @@ PLACES = {
     "Kbuild": f"{HOME}/Kbuild",
     "Kconfig": f"{HOME}/Kconfig",
 }
-# Cargo and the golden blobs are for the host; the kernel has Kbuild.
+# Only the host needs Cargo and the golden blobs.
 NOT_FOR_THE_KERNEL = {"Cargo.toml", "Cargo.lock", "golden", "target", "__pycache__"}
 LEFTOVERS = (".orig", ".rej", ".swp", "~")
 
@@ -47,7 +47,7 @@ Contents = dict[str, bytes]
 
 
 class Refused(Exception):
-    """The tree is not one that may be written to; the text says why."""
+    """The tree must not be written to. The text is the reason."""
 
 
 def files_below(root: Path) -> Iterator[Path]:
@@ -60,7 +60,7 @@ def files_below(root: Path) -> Iterator[Path]:
 
 
 def overlay() -> Contents:
-    """The new files: path in the kernel tree to contents."""
+    """Return the new files: path in the kernel tree to contents."""
     return {
         (Path(place) / path.relative_to(TOP / piece)).as_posix(): path.read_bytes()
         for piece, place in PLACES.items()
@@ -70,7 +70,7 @@ def overlay() -> Contents:
 
 @dataclass(frozen=True)
 class Patch:
-    """A patch to existing files, and the new files that arrive with it."""
+    """A patch of existing files, and its new files."""
 
     path: Path
     new: Contents
@@ -81,13 +81,13 @@ class Patch:
 
 
 def claims() -> list[tuple[str, str]]:
-    """The manifest: the number of a patch, and a pattern of paths in the kernel tree."""
+    """Return the manifest: the number of a patch and a pattern of paths, per line."""
     lines = (line.split("#")[0].split() for line in MANIFEST.read_text().splitlines())
     return [(words[0], pattern) for words in lines if words for pattern in words[1:]]
 
 
 def claimed(new: Contents) -> dict[str, Contents]:
-    """The new files by the number of their patch. Each file has exactly one."""
+    """Return the new files by the number of their patch. Each file has exactly one."""
     left = claims()
     for _, pattern in left:
         if not fnmatch.filter(new, pattern):
@@ -133,7 +133,7 @@ def digest_of(path: Path) -> str | None:
 
 
 def replace(path: Path, contents: bytes) -> None:
-    """Never write in place: the file may be a hard link into a pristine tree."""
+    """Replace a file, which may be a hard link into a pristine tree."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as new:
         new.write(contents)
@@ -142,7 +142,7 @@ def replace(path: Path, contents: bytes) -> None:
 
 
 def remove(path: Path, top: Path) -> None:
-    """Remove a file, and the folders below `top` that it leaves empty."""
+    """Remove a file, and the folders below `top` that become empty."""
     if not os.path.lexists(path):
         return
     path.unlink()
@@ -155,9 +155,9 @@ def remove(path: Path, top: Path) -> None:
 class PlainTree:
     """A kernel tree without git.
 
-    `written` says which digests a path that we wrote may have (None: no file).
+    `written` contains the digests that a path written by us may have (None: no file).
     During an update these are the old and the new one, so that a run after an
-    interrupted one knows its own files again.
+    interrupted one recognizes its files.
     """
 
     def __init__(self, root: Path, how_many: int | None = None) -> None:
@@ -184,7 +184,7 @@ class PlainTree:
         return set().union(*(patch.touched() for patch in self.patches))
 
     def wanted(self) -> Contents:
-        """New and patched files, computed aside so that a failure writes nothing."""
+        """Return new and patched files. They are computed first, so a failure writes nothing."""
         new = self.new()
         for path, contents in new.items():
             there = self.original(path)
@@ -202,7 +202,7 @@ class PlainTree:
         return self.update(self.wanted())
 
     def reverse(self) -> bool:
-        """Reverse-apply the series, and leave nothing of it if that gives the original."""
+        """Revert the series, and remove its files if that restores the original."""
         self.refuse_if_dirty()
         if not self.written:
             return False
@@ -217,7 +217,7 @@ class PlainTree:
         return True
 
     def update(self, wanted: Contents) -> bool:
-        """Have exactly these files on top of the originals; true if something changed."""
+        """Write exactly these files over the originals. Return whether anything changed."""
         after = digests_of(wanted)
         if after == self.written:
             return False
@@ -241,7 +241,7 @@ class PlainTree:
         return True
 
     def restore(self, path: str) -> None:
-        """A new file, not the old link: make must see that it is younger than its objects."""
+        """Restore a file as a copy, so that make sees that it is newer than its objects."""
         if self.original(path).is_file():
             replace(self.root / path, self.original(path).read_bytes())
         else:
@@ -253,7 +253,7 @@ def digests_of(wanted: Contents) -> dict[str, list[str | None]]:
 
 
 def patched(files: Contents, patches: list[Patch], direction: str = "--forward") -> Contents:
-    """What the patches make of these files."""
+    """Return these files with the patches applied."""
     with tempfile.TemporaryDirectory() as name:
         aside = Path(name)
         for path, contents in files.items():
@@ -272,12 +272,12 @@ def apply(patch: Path, root: Path, direction: str) -> None:
 
 # Git trees
 
-# Neither the hooks nor the key of the user are for scratch commits.
+# Scratch commits do not use the hooks and the signing key of the user.
 PLAIN_GIT = ("-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false")
 
 
 class GitTree:
-    """A kernel tree under git. Its config remembers what the branch was made from."""
+    """A kernel tree under git. Its config records what the branch was created from."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -328,18 +328,18 @@ class GitTree:
         self.git("config", f"branch.{BRANCH}.integrated", f"{base} {tip} {made_from}")
 
     def add(self, new: Contents) -> None:
-        """To the commit of the patch that they arrive with."""
+        """Add new files to the commit of their patch."""
         for path, contents in new.items():
             if (self.root / path).exists():
                 raise Refused(f"{self.root / path} exists already")
             replace(self.root / path, contents)
-        # The ignore rules of the kernel are not about these files.
+        # The ignore rules of the kernel do not apply to these files.
         self.git("add", "-f", "--", *new)
         self.git("commit", "-q", "--no-verify", "--amend", "--no-edit")
 
 
 def with_identity() -> dict[str, str]:
-    """The user's name if git knows one, else a neutral one: commits here are scratch."""
+    """Return the identity of the user, or a neutral one for these scratch commits."""
     env = dict(os.environ)
     known = subprocess.run(["git", "config", "user.email"], capture_output=True, check=False)
     if known.returncode:
@@ -349,11 +349,11 @@ def with_identity() -> dict[str, str]:
     return env
 
 
-# A private copy of the user's tree
+# A private copy of the tree of the user
 
 
 def sources(root: Path) -> list[str]:
-    """The files that make up a kernel tree, without what a build left in it."""
+    """Return the files of a kernel tree, without build results."""
     if (root / ".git").exists():
         command = ["git", "-C", str(root), "ls-files", "-z", "-co", "--exclude-standard"]
         listing = subprocess.run(command, capture_output=True, check=True).stdout.decode()
@@ -361,7 +361,7 @@ def sources(root: Path) -> list[str]:
     found = []
     for folder, below, names in os.walk(root):
         below[:] = [name for name in below if name != STATE]
-        # A link to a folder is listed among the folders, but it is not walked.
+        # A link to a folder is listed as a folder, but not entered.
         links = [name for name in below if os.path.islink(os.path.join(folder, name))]
         at = Path(folder).relative_to(root)
         found += [(at / name).as_posix() for name in names + links]
@@ -393,7 +393,7 @@ def mirror(source: Path, tree: PlainTree) -> None:
 
 
 def integrate_copy(source: Path, root: Path) -> bool:
-    """What a build uses: never the user's tree itself."""
+    """Integrate into a copy, since builds do not use the tree of the user."""
     if not (source / "Kconfig").is_file():
         raise Refused(f"{source} is not a kernel tree")
     tree = PlainTree(root)

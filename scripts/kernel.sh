@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Build the kernel with the core in it, out of tree.
+# Build the kernel with the core, out of tree.
 #
 # usage: [PCI_LIVEUPDATE_PATCHES=N] kernel.sh CONFIG [MAKE-TARGET...]
 
@@ -11,10 +11,10 @@
 config=${1:?usage: kernel.sh CONFIG [MAKE-TARGET...]}
 shift
 out=$build/$config
-# The debug kernel is the one that gets every lint.
+# The debug kernel is built with all lints.
 lints=()
 [[ $config != debug ]] || lints=(CLIPPY=1)
-# How many patches of the series; all if empty.
+# The number of patches to apply; all if empty.
 series=${PCI_LIVEUPDATE_PATCHES:-}
 
 fragments() {
@@ -24,7 +24,7 @@ fragments() {
 	esac
 }
 
-# The integrated tree: hard links to the pristine source, but for what we change.
+# The integrated tree: hard links to the pristine source, except for changed files.
 prepare_tree() {
 	if [[ -n $KDIR ]]; then
 		step 'copy of KDIR' "$top/scripts/integrate.py" --from "$KDIR" "$tree"
@@ -39,20 +39,20 @@ prepare_tree() {
 	step integrate "$top/scripts/integrate.py" ${series:+--patches "$series"} "$tree"
 }
 
-# What the configuration follows from; nothing else makes it anew.
+# The inputs of the configuration, which is created again if they change.
 config_inputs() {
 	cat "${merge[@]}" "$0"
 	grep -A 1 Kconfig "$tree/.pci-liveupdate/written.json" 2>/dev/null || true
 	make -s -C "$tree" kernelversion
 }
 
-# requested FILE...: the last word of the fragments on each option.
+# requested FILE...: the last setting of each option in the fragments.
 requested() {
 	sed -nE 's/^(CONFIG_\w+)=.*/\1 &/p; s/^# (CONFIG_\w+) is not set/\1 &/p' "$@" |
 		awk '{ line[$1] = $0 } END { for (o in line) print line[o] }' | cut -d' ' -f2- | sort
 }
 
-# An option that Kconfig does not know cannot be set, and needs no line to be unset.
+# An option that Kconfig does not know counts as unset.
 refused() {
 	local line
 	while read -r line; do
@@ -64,17 +64,17 @@ refused() {
 
 make_config() {
 	local new=$out/.config.new
-	# Relative to $out, where the kernel's make works.
+	# Relative to $out, the directory of the kernel's make.
 	kmake "$config" KCONFIG_CONFIG=.config.new tinyconfig
 	cat "${merge[@]}" >>"$new"
 	kmake "$config" KCONFIG_CONFIG=.config.new olddefconfig
 	mapfile -t lost < <(refused "$new")
-	# In the middle of the series an option may not be there yet.
+	# In the middle of the series, an option may not exist yet.
 	if ((${#lost[@]})) && [[ -z $series ]]; then
 		printf '%s\n' "did not take effect:" "${lost[@]}"
 		return 1
 	fi
-	# An unchanged file keeps its time stamp, and the objects stay valid.
+	# Keep the time stamp of an unchanged file, so that objects stay valid.
 	cmp -s "$new" "$out/.config" || cp "$new" "$out/.config"
 	rm -f "$new" "$new.old"
 }

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2034
 #
-# Shared by every script: where things are, how a long step looks, how a
-# failure ends.
+# Shared by all scripts: paths, the output of long steps, and errors.
 
 set -euo pipefail
 
@@ -11,8 +10,8 @@ cache=$(realpath -m "${CACHE:-$HOME/.cache/pci-liveupdate}")
 pristine=$cache/src/linux-source-7.3
 bindgen=$cache/bindgen/bin/bindgen
 
-# A kernel tree of the user's is never built in: it gets a copy and build
-# directories of its own.
+# The kernel tree of the user is not built in place: it is copied, and has its own
+# build directories.
 if [[ -n ${KDIR:-} ]]; then
 	KDIR=$(realpath -m "$KDIR")
 	work=$cache/kdir/$(basename "$KDIR")-$(sha256sum <<<"$KDIR" | cut -c1-8)
@@ -23,16 +22,16 @@ export KDIR=${KDIR:-} CACHE=$cache
 tree=$work/tree
 build=$work/build
 export PCI_LIVEUPDATE_BUILD=$build
-# Two trees do not wait for each other.
+# Different trees do not wait for each other.
 kernel_lock=kernel${work//\//-}
 logs=$cache/log
 results=$cache/results
 
-# One toolchain for kernel and host: Debian's, whatever else is on PATH.
+# Kernel and host use the toolchain of Debian, whatever else is in PATH.
 export PATH=/usr/lib/llvm-19/bin:/usr/bin:$PATH
 export LIBCLANG_PATH=/usr/lib/llvm-19/lib
 
-# The variables that our make was called with are not for the kernel's.
+# Variables on the command line of make must not reach the make of the kernel.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
 
 mkdir -p "$logs" "$cache/lock" "$results"
@@ -42,7 +41,7 @@ die() {
 	exit 1
 }
 
-# lock NAME: one script at a time past this point, until it exits.
+# lock NAME: only one script at a time continues, until it exits.
 lock() {
 	local fd
 	exec {fd}>"$cache/lock/$1"
@@ -51,7 +50,7 @@ lock() {
 	flock "$fd"
 }
 
-# kmake CONFIG ARG...: the kernel's make, out of tree.
+# kmake CONFIG ARG...: run the make of the kernel, out of tree.
 kmake() {
 	local out=$build/$1
 	shift
@@ -61,15 +60,14 @@ kmake() {
 		CLIPPY_DRIVER=/usr/bin/clippy-driver BINDGEN="$bindgen" "$@"
 }
 
-# step LABEL COMMAND...: run it with its output in a log named after LABEL, and
-# show that it lives. The command may be a function; it must not be part of a
-# condition, or errexit would not reach into it.
+# step LABEL COMMAND...: run COMMAND with its output in a log named after LABEL, and
+# show progress. COMMAND may be a function. It must not be part of a condition,
+# where errexit has no effect.
 step() {
 	local label=$1 log status=0
 	shift
 	log=$logs/${label//[ \/]/-}.log
-	# Job control gives the command a process group, so that an interrupt
-	# ends all of it.
+	# Job control creates a process group, so that an interrupt ends all of it.
 	set -m
 	("$@") >"$log" 2>&1 </dev/null &
 	step_group=$!
@@ -81,13 +79,13 @@ step() {
 	((status == 0)) || { show_errors "$log"; die "$label failed, see $log"; }
 }
 
-# What compilers call an error, else the end of the log.
+# Print the errors of compilers, or the end of the log.
 show_errors() {
 	grep -m 3 -A 8 -E '(^|[ :])error(\[E[0-9]+\])?:' "$1" || tail -n 20 "$1"
 }
 
-# On a terminal one line that changes, elsewhere a line every 30 seconds. The
-# read waits on a pipe that nobody writes to: a sleep without a process.
+# Update a line on a terminal, or print one every 30 seconds. The read from a pipe
+# without a writer is a sleep without a process.
 show_progress() {
 	local label=$1 log=$2 pid=$3 quiet objects next=30
 	exec {quiet}<> <(:)

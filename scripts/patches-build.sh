@@ -2,23 +2,23 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Build the tree after each patch of the series, with the feature on and off: the
-# folders that the series and its new files reach, in a tree of its own. From the
-# core on, boot it. Then build all of it with as little around it as it can do
-# with, modules and a driver in C. A git tree gets the same files, and taking the
-# series out leaves the original.
+# folders that the series changes, in a separate tree. From the patch that adds the
+# core on, boot it. Then build the minimal configuration completely, with modules and
+# a driver in C. Check that a git tree gets the same files, and that reverting the
+# series restores the original.
 
 export PCI_LIVEUPDATE_WORK=patches
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# Building any folder builds the Rust crates of the kernel first.
+# Building a folder builds the Rust crates of the kernel first.
 targets=(drivers/pci/ kernel/liveupdate/ samples/rust/)
 driver=$top/tests/driver
 series=("$top"/patches/7.3/*.patch)
 hooks=("$top"/patches/7.3/03*.patch)
 most_hooks=150
 
-# changed_lines PATCH...: in files that exist already, which is all that a patch has.
+# changed_lines PATCH...: count changed lines in existing files.
 changed_lines() {
 	grep -hE '^[+-]' "$@" | grep -cvE '^(---|\+\+\+)( |$)'
 }
@@ -30,8 +30,7 @@ check_size() {
 	echo "ok the hooks change $lines lines, the series $(changed_lines "${series[@]}")"
 }
 
-# As `make integrate` does it to a tree under git: of the files that the series
-# changes, the pristine ones are enough.
+# Integrate into a git tree, which only needs the files that the series changes.
 check_git() {
 	local path written=$tree/.pci-liveupdate/written.json
 	local repo=$work/git
@@ -55,8 +54,8 @@ check_reverse() {
 	diff -r --no-dereference "$pristine" "$tree"
 }
 
-# How the kernel after a patch is tested: a jump with nothing preserved, until there
-# are tests and drivers that can do more.
+# Select the test of the kernel after a patch: kexec with nothing preserved, until
+# there are tests and drivers for more.
 tests_of() {
 	case $1 in
 	0391-*) echo kunit base ;;

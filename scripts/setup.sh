@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Prepare a Debian bookworm machine: packages, the kernel source, bindgen.
-# Whatever is there already is left alone; what an interrupt left half done is
-# made anew, because each piece is built aside and renamed into place.
+# What exists already is kept. Each piece is built in a temporary place and then
+# renamed, so an interrupted run leaves nothing incomplete.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -20,7 +20,7 @@ packages=(
 	ca-certificates debian-archive-keyring git
 	# to build and check what runs on the host and in the guest
 	cargo-web rust-web-clippy rustfmt-web shellcheck python3 mypy jq
-	# to run it, and to draw what was seen
+	# to run it, and to draw the picture of the demo
 	qemu-system-x86 python3-matplotlib
 )
 
@@ -46,22 +46,22 @@ install_packages() {
 	step packages "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "${command[@]}"
 }
 
-# What the machine's own sources name, in whatever form they are: mirrors of Debian,
-# and perhaps other archives.
+# The archives in the apt sources of the machine: mirrors of Debian, and possibly
+# others.
 mirrors() {
 	# shellcheck disable=SC2016 # These are for apt to expand.
 	apt-get indextargets --no-release-info --format '$(COMPONENT) $(REPO_URI)' \
 		'Identifier: Packages' | sed -n 's/^main //p' | awk '!seen[$0]++'
 }
 
-# private_apt_conf MIRROR: an apt that shares next to nothing with the machine's: own
-# sources, own lists, own downloads. It fetches as the user who calls it.
+# private_apt_conf MIRROR: configure an apt that is separate from that of the machine:
+# its own sources, lists and downloads. It runs as the calling user.
 private_apt_conf() {
 	local apt=$cache/apt
 	mkdir -p "$apt/lists/partial" "$apt/archives/partial"
 	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
 		"$1 trixie-backports main" >"$apt/sources.list"
-	# Of the machine's configuration only the way out (proxies), no hooks.
+	# Of the configuration of the machine, only proxies, no hooks.
 	apt-config dump | sed -n '/^Acquire::https\?::/p' >"$apt/apt.conf"
 	cat >>"$apt/apt.conf" <<-CONF
 		Dir::Etc::main "/dev/null";
@@ -76,7 +76,7 @@ private_apt_conf() {
 	CONF
 }
 
-# find_source: the first mirror that has the suite, signed by Debian, is the one.
+# find_source: use the first mirror that has the suite, signed by Debian.
 find_source() {
 	local mirror all
 	mapfile -t all < <(mirrors)

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# All that gives a verdict, and the sum of it. Each suite leaves its counts in a
-# JSON file; a later one may still have something to tell after one failed.
+# Run all tests and sum up their results. Each suite writes its counts to a JSON
+# file. A failed suite does not prevent the others.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -10,8 +10,8 @@
 suites=()
 failed=()
 
-# suite NAME COMMAND...: a command that fails, or leaves no counts, is at least
-# one failure.
+# suite NAME COMMAND...: a command that fails, or writes no counts, is at least one
+# failure.
 suite() {
 	local name=$1 counts=$results/$1.json status=0
 	shift
@@ -26,7 +26,7 @@ suite() {
 	mv "$counts.new" "$counts"
 }
 
-# A kernel that is not there fails each suite that needs it.
+# If a kernel cannot be built, each suite that needs it fails.
 on_kernel() {
 	local config=$1 command=$2
 	shift 2
@@ -37,7 +37,7 @@ compile_fail() {
 	"$top/scripts/kernel.sh" base && "$top/scripts/compile-fail.sh" base
 }
 
-# The debug kernel takes ten times as long: there, the stories of a list.
+# The debug kernel takes ten times as long, so it runs only the listed scenarios.
 mapfile -t slow < <(grep -v '^#' "$top/configs/debug.scenarios")
 
 suite check "$top/scripts/check.sh"

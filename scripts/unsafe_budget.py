@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Hold each Rust file to its budget of `unsafe`.
+"""Compare the number of `unsafe` in each Rust file with its budget.
 
-scripts/unsafe-budget.txt lists `count path` for the files that may have any.
-The word counts in code, not in comments and strings. Rust files come as
-arguments, relative to the top of the project.
+scripts/unsafe-budget.txt lists `count path` for the files that may contain it.
+Comments and strings are not counted. The arguments are Rust files, relative to
+the top of the project.
 """
 
 import re
@@ -14,8 +14,8 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 BUDGET = TOP / "scripts" / "unsafe-budget.txt"
 
-# What hides the word, or a quote that would begin a false string. Lifetimes
-# ('a without a closing quote) do not match the character literal.
+# Comments, strings and character literals, which may contain the word or a quote.
+# Lifetimes ('a without a closing quote) do not match the character literal.
 NO_CODE = re.compile(
     r"""
       //[^\n]*
@@ -29,7 +29,7 @@ NO_CODE = re.compile(
 
 
 def block_end(text: str, start: int) -> int:
-    """Where a block comment ends; they nest."""
+    """Return the end of a block comment. They can be nested."""
     depth = 0
     for mark in re.compile(r"/\*|\*/").finditer(text, start):
         depth += 1 if mark.group() == "/*" else -1
@@ -39,7 +39,7 @@ def block_end(text: str, start: int) -> int:
 
 
 def code(text: str) -> str:
-    """The text without comments, strings and character literals."""
+    """Return the text without comments, strings and character literals."""
     kept, at = [], 0
     while found := NO_CODE.search(text, at):
         kept.append(text[at : found.start()])

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Boot what was built. usage: vm.sh list | demo | kunit CONFIG | run CONFIG [NAME...]
+# Boot kernels that were built. usage: vm.sh list | demo | kunit CONFIG | run CONFIG [NAME...]
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -3,7 +3,7 @@
 //! Checks a block that another kernel wrote.
 //!
 //! The previous kernel is trusted not to be malicious, but not to be correct. [`check`] is a total
-//! function: whatever the bytes, it answers, and it reads nothing outside of them.
+//! function: it accepts or refuses any bytes, and reads nothing outside of them.
 
 use super::{
     DevSer,
@@ -12,26 +12,26 @@ use super::{
 };
 use core::fmt;
 
-/// What is wrong with a block, and where.
+/// The reason why a block is refused.
 ///
-/// Printed as one line that says the offset, what was expected, and what was found.
+/// Printed as one line with the offset, the expected and the found value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Corrupt {
-    /// The array is said to be longer than the memory that holds it.
+    /// The array does not fit into the memory of the block.
     Capacity {
         /// `max_nr_devices`.
         found: u32,
         /// The entries that fit.
         fits: usize,
     },
-    /// More entries are said to be in use than there are.
+    /// More entries are used than the array has.
     Overfull {
         /// `nr_devices`.
         found: u32,
         /// `max_nr_devices`.
         max: u32,
     },
-    /// The number of entries in use is not the number of used entries.
+    /// `nr_devices` is not the number of used entries.
     Miscounted {
         /// `nr_devices`.
         found: u32,
@@ -42,15 +42,15 @@ pub enum Corrupt {
     Repeated {
         /// The function.
         key: Key,
-        /// The number of the entry that named it first.
+        /// The index of the first entry that names it.
         first: usize,
-        /// The number of the entry that names it again.
+        /// The index of the second entry that names it.
         again: usize,
     },
 }
 
 impl Corrupt {
-    /// Entry `again` names the function that entry `first` has named before.
+    /// Entries `first` and `again` name the same function.
     pub const fn repeated(key: Key, first: u32, again: u32) -> Self {
         // CAST: nothing is lost where the core is built, which is for 64 bits.
         Self::Repeated {
@@ -60,7 +60,7 @@ impl Corrupt {
         }
     }
 
-    /// Where in the block the contradiction was seen.
+    /// The offset of the invalid value in the block.
     pub const fn offset(&self) -> usize {
         match self {
             Self::Capacity { .. } => 0,
@@ -97,11 +97,11 @@ impl fmt::Display for Corrupt {
     }
 }
 
-/// Returns the array of `ser` once its numbers are known to agree with each other and with the
-/// memory that holds them.
+/// Returns the array of `ser` if its numbers are consistent with each other and with the size of
+/// its memory.
 ///
-/// That no function is named twice is for whoever indexes the entries to see: it takes memory to
-/// know what was there before, and there is none here.
+/// This does not detect functions that are named twice, which takes memory. The caller does so
+/// when it indexes the entries.
 pub fn check(ser: &Ser) -> Result<&[DevSer], Corrupt> {
     let max = ser.max_nr_devices;
     let found = ser.nr_devices;

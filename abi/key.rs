@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The name of a PCI function.
+//! The address of a PCI function.
 
 use core::fmt;
 
@@ -13,7 +13,7 @@ use core::fmt;
 pub struct Key(u64);
 
 impl Key {
-    /// Names function `bdf` (`bus << 8 | devfn`) of segment `domain`.
+    /// Returns the key of function `bdf` (`bus << 8 | devfn`) of segment `domain`.
     pub const fn new(domain: u32, bdf: u16) -> Self {
         // CAST: widened before the shift, so that no bit of the segment is lost.
         //
@@ -34,12 +34,12 @@ impl Key {
 
     /// `bus << 8 | devfn`.
     pub const fn bdf(self) -> u16 {
-        // CAST: the lower 16 bits are meant.
+        // CAST: the lower 16 bits.
         self.0 as u16
     }
 }
 
-/// As the kernel names devices everywhere: `0000:00:1f.3`.
+/// In the form of `pci_name()`: `0000:00:1f.3`.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bdf = self.bdf();

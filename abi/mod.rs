@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The contract between two kernels: what a handover of PCI devices looks like in memory.
+//! The ABI between two kernels: the layout of a handover of PCI devices.
 //!
-//! One physically contiguous block, native endian, whose physical address travels as the handle of
-//! the FLB named [`COMPATIBLE`]:
+//! A physically contiguous block, native endian. Its physical address is the handle of the FLB
+//! named [`COMPATIBLE`]:
 //!
 //! ```text
 //!   0         4         8                                 8 + 8 * max_nr_devices
@@ -14,12 +14,11 @@
 //!   +---------+---------+---------------------------------+
 //! ```
 //!
-//! This interface is a contract with kernels that were built earlier and later than this one, in C
-//! as well: `include/linux/kho/abi/pci.h` states the same layout independently. Whatever is added
-//! one day travels in an FLB of its own, under a name of its own.
+//! This interface is a contract with earlier and later kernels. `include/linux/kho/abi/pci.h`
+//! states the same layout independently. Additional data needs an FLB of its own.
 //!
-//! Nothing here allocates, panics, or reads outside the bytes that it was given. The same files are
-//! compiled into the kernel and, by cargo, into the host tests.
+//! Nothing here allocates, panics, or reads outside the given bytes. The same files are compiled
+//! into the kernel and, by cargo, into the host tests.
 
 mod decode;
 mod key;
@@ -42,13 +41,13 @@ use zerocopy_derive::{
     KnownLayout, //
 };
 
-/// The name of the FLB that carries a block of this layout.
+/// The name of the FLB for a block of this layout.
 pub const COMPATIBLE: &CStr = c"pci-v3";
 
-/// Names under which other kernels hand PCI devices over in layouts that are not this one.
+/// Names of FLBs in which other kernels hand over PCI devices in other layouts.
 pub const FOREIGN: [&CStr; 3] = [c"pci", c"pci-v1", c"pci-v2"];
 
-/// One function: the entry is free while `refcount` is 0.
+/// The entry of a function. It is free if `refcount` is 0.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, Immutable, IntoBytes, KnownLayout,
 )]
@@ -58,39 +57,39 @@ pub struct DevSer {
     pub domain: u32,
     /// `bus << 8 | devfn`.
     pub bdf: u16,
-    /// How many preserved devices there are at or below this function.
+    /// The number of preserved devices at or below this function.
     pub refcount: u16,
 }
 
 impl DevSer {
-    /// The function that this entry is about.
+    /// The function of this entry.
     pub const fn key(&self) -> Key {
         Key::new(self.domain, self.bdf)
     }
 
-    /// Whether the entry says anything at all.
+    /// Whether the entry is in use.
     pub const fn is_used(&self) -> bool {
         self.refcount != 0
     }
 }
 
-/// The whole block. `devices` spans all the memory behind the header, used or not.
+/// The whole block. `devices` covers all the memory after the header.
 #[derive(Debug, FromBytes, Immutable, IntoBytes, KnownLayout)]
 #[repr(C)]
 pub struct Ser {
-    /// The length of the array, as the kernel that wrote it saw it.
+    /// The length of the array.
     pub max_nr_devices: u32,
-    /// How many entries of the array are in use.
+    /// The number of used entries.
     pub nr_devices: u32,
     /// The array.
     pub devices: [DevSer],
 }
 
 impl Ser {
-    /// The bytes in front of the array.
+    /// The size of the header in bytes.
     pub const HEADER: usize = 8;
 
-    /// The bytes that a block with room for `devices` entries takes, if they can be counted.
+    /// The size of a block with `devices` entries in bytes, unless it overflows.
     pub const fn size_for(devices: usize) -> Option<usize> {
         match devices.checked_mul(size_of::<DevSer>()) {
             Some(array) => array.checked_add(Self::HEADER),
@@ -98,7 +97,7 @@ impl Ser {
         }
     }
 
-    /// The offset of entry `nr`, for a diagnosis.
+    /// The offset of entry `nr`, for diagnostics.
     pub const fn offset_of(nr: usize) -> usize {
         match Self::size_for(nr) {
             Some(offset) => offset,
@@ -107,7 +106,7 @@ impl Ser {
     }
 }
 
-// The layout, stated once more where the compiler checks it. A C compiler checks the header.
+// The layout, checked at compile time. The C header is checked by a C compiler.
 const _: () = {
     assert!(offset_of!(DevSer, domain) == 0);
     assert!(offset_of!(DevSer, bdf) == 4);

@@ -22,6 +22,7 @@ use crate::luo;
 use crate::memory;
 use crate::stress::Stress;
 use crate::sys;
+use crate::vfio;
 use crate::wire::Word; //
 
 /// The arguments of a request, in order.
@@ -94,6 +95,7 @@ impl Primitives {
             Some(("file", verb)) => self.file(verb, &mut args),
             Some(("fd", verb)) => self.fd(verb, &mut args),
             Some(("luo", verb)) => self.luo(verb, &mut args),
+            Some(("vfio", verb)) => self.vfio(verb, &mut args),
             Some(("kernel", verb)) => Self::kernel(verb, &mut args),
             _ => Err(Errno::invalid(format!("no verb {verb:?}"))),
         }?;
@@ -156,7 +158,17 @@ impl Primitives {
         }
     }
 
-    /// The kernel itself.
+    /// Devices in the hands of user space. The first argument is the cdev.
+    fn vfio(&self, verb: &str, args: &mut Args<'_>) -> Result<Vec<Word>> {
+        let device = self.fds.get(args.number()?)?;
+        match verb {
+            "bind" => vfio::bind(&device, &*self.fds.get(args.number()?)?).map(|()| vec![]),
+            "reset" => vfio::reset(&device).map(|()| vec![]),
+            _ => Err(Errno::invalid(format!("no verb vfio.{verb}"))),
+        }
+    }
+
+    /// The kernel as a whole.
     fn kernel(verb: &str, args: &mut Args<'_>) -> Result<Vec<Word>> {
         match verb {
             "log" => Ok(vec![sys::kernel_log()?]),
@@ -164,6 +176,7 @@ impl Primitives {
             "kexec_load" => {
                 kexec::load(args.path()?, args.path()?, &args.string()?).map(|()| vec![])
             }
+            "kexec_load_there_and_back" => kexec::load_there_and_back().map(|()| vec![]),
             "kexec" => kexec::jump().map(|()| vec![]),
             "restart" => kexec::restart().map(|()| vec![]),
             "exit" => kexec::exit(args.number()?).map(|()| vec![]),

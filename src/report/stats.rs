@@ -87,7 +87,7 @@ impl Stats {
     }
 
     /// Each event by name.
-    #[cfg(any(CONFIG_DEBUG_FS, CONFIG_PCI_LIVEUPDATE_KUNIT_TEST))]
+    #[cfg(CONFIG_DEBUG_FS)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         NAMES
             .into_iter()

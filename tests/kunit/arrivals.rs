@@ -1,28 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the previous kernel handed over, and what becomes of it.
+//! Devices that the previous kernel handed over, from enumeration to finish.
 
 use super::{
     bare::{
         Dev,
-        Forest, //
+        Topology, //
     },
-    scene, //
+    fixture::Fixture, //
 };
 use crate::{
     abi::Key,
-    device::{
-        DeviceExt,
-        Flag, //
-    },
+    core::Handover,
     flb::PciFlb,
-    incoming,
-    outgoing,
-    state::{
-        handover,
-        Handover, //
-    }, //
+    logic::Function, //
 };
+use core::array;
 use kernel::{
     liveupdate::flb::Flb,
     pci,
@@ -31,50 +24,50 @@ use kernel::{
 
 const SEGMENT: u32 = 0x12_0000;
 
-/// A root port, a switch with two ports, an endpoint below each: as small as a tree can be that
-/// shares bridges and has bridges that are not shared.
+/// A root port, a switch with two downstream ports, an endpoint below each: some bridges are above
+/// both endpoints, some above one.
 struct Switch {
-    forest: Forest,
+    topology: Topology,
     bridges: [Dev; 4],
     endpoints: [Dev; 2],
 }
 
 impl Switch {
     fn new(domain: u32) -> Result<Self> {
-        let mut forest = Forest::with_room(1, 5, 6)?;
-        let root = forest.root(domain, 0)?;
-        let (port, bus) = forest.bridge(root, 0x08, 1)?;
-        let (upstream, bus) = forest.bridge(bus, 0, 2)?;
-        let (left, bus_left) = forest.bridge(bus, 0, 3)?;
-        let (right, bus_right) = forest.bridge(bus, 0x08, 4)?;
+        let mut topology = Topology::with_room(1, 5, 6)?;
+        let root = topology.root(domain, 0)?;
+        let (port, bus) = topology.bridge(root, 0x08, 1)?;
+        let (upstream, bus) = topology.bridge(bus, 0, 2)?;
+        let (left, bus_left) = topology.bridge(bus, 0, 3)?;
+        let (right, bus_right) = topology.bridge(bus, 0x08, 4)?;
         let endpoints = [
-            forest.endpoint(bus_left, 0)?,
-            forest.endpoint(bus_right, 0)?,
+            topology.endpoint(bus_left, 0)?,
+            topology.endpoint(bus_right, 0)?,
         ];
 
         Ok(Self {
-            forest,
+            topology,
             bridges: [port, upstream, left, right],
             endpoints,
         })
     }
 
     fn bridge(&self, nr: usize) -> &pci::Device {
-        self.forest.get(self.bridges[nr])
+        self.topology.get(self.bridges[nr])
     }
 
     fn endpoint(&self, nr: usize) -> &pci::Device {
-        self.forest.get(self.endpoints[nr])
+        self.topology.get(self.endpoints[nr])
     }
 
     /// All devices, in the order in which they are enumerated.
     fn all(&self) -> impl Iterator<Item = &pci::Device> {
         let all = [&self.bridges[..], &self.endpoints[..]];
 
-        all.into_iter().flatten().map(|dev| self.forest.get(*dev))
+        all.into_iter().flatten().map(|dev| self.topology.get(*dev))
     }
 
-    /// What a kernel that preserves both endpoints leaves.
+    /// What a kernel that preserves both endpoints hands over.
     fn entries(&self) -> [(Key, u16); 6] {
         [
             (self.bridge(0).key(), 2),
@@ -87,10 +80,10 @@ impl Switch {
     }
 
     /// For each device whether it is incoming.
-    fn incoming(&self) -> [bool; 6] {
+    fn incoming(&self, core: &Fixture) -> [bool; 6] {
         let mut all = self.all();
 
-        core::array::from_fn(|_| all.next().is_some_and(incoming::is_incoming))
+        array::from_fn(|_| all.next().is_some_and(|dev| core.is_incoming(dev)))
     }
 }
 
@@ -99,142 +92,151 @@ mod tests {
     use super::*;
 
     /// Devices are incoming from their enumeration until they are finished, bridges until the last
-    /// device below them is.
+    /// device below them is finished.
     #[test]
     fn finished_one_by_one() -> Result {
+        let core = Fixture::new()?;
         let switch = Switch::new(SEGMENT)?;
 
-        scene::begin_incoming(&switch.entries())?;
-        assert_eq!(switch.incoming(), [false; 6]);
-        switch.all().for_each(incoming::setup);
-        assert_eq!(switch.incoming(), [true; 6]);
+        core.start_incoming(&switch.entries())?;
+        assert_eq!(switch.incoming(&core), [false; 6]);
+        switch.all().for_each(|dev| core.setup_device(dev));
+        assert_eq!(switch.incoming(&core), [true; 6]);
 
-        incoming::finish(switch.endpoint(0));
-        assert_eq!(switch.incoming(), [true, true, false, true, false, true]);
-        assert_eq!(scene::incoming_count(switch.bridge(0).key()), 1);
-        // Once more is nothing more.
-        incoming::finish(switch.endpoint(0));
-        assert_eq!(scene::incoming_count(switch.bridge(0).key()), 1);
+        core.finish(switch.endpoint(0));
+        assert_eq!(
+            switch.incoming(&core),
+            [true, true, false, true, false, true]
+        );
+        assert_eq!(core.incoming_count(switch.bridge(0).key()), 1);
+        // A second time changes nothing.
+        core.finish(switch.endpoint(0));
+        assert_eq!(core.incoming_count(switch.bridge(0).key()), 1);
 
-        incoming::finish(switch.endpoint(1));
-        assert_eq!(switch.incoming(), [false; 6]);
-        assert_eq!(scene::incoming_count(switch.bridge(0).key()), 0);
-        scene::clear();
+        core.finish(switch.endpoint(1));
+        assert_eq!(switch.incoming(&core), [false; 6]);
+        assert_eq!(core.incoming_count(switch.bridge(0).key()), 0);
         Ok(())
     }
 
-    /// The same numbers in another segment are another device.
+    /// The same bus, device and function in another segment is another device.
     #[test]
     fn other_segment() -> Result {
+        let core = Fixture::new()?;
         let (here, there) = (Switch::new(SEGMENT)?, Switch::new(SEGMENT + 1)?);
 
-        scene::begin_incoming(&here.entries())?;
-        there.all().for_each(incoming::setup);
-        assert_eq!(there.incoming(), [false; 6]);
-        here.all().for_each(incoming::setup);
-        assert_eq!(here.incoming(), [true; 6]);
-        incoming::finish(there.endpoint(0));
-        assert_eq!(scene::incoming_count(here.endpoint(0).key()), 1);
-        scene::clear();
+        core.start_incoming(&here.entries())?;
+        there.all().for_each(|dev| core.setup_device(dev));
+        assert_eq!(there.incoming(&core), [false; 6]);
+        here.all().for_each(|dev| core.setup_device(dev));
+        assert_eq!(here.incoming(&core), [true; 6]);
+        core.finish(there.endpoint(0));
+        assert_eq!(core.incoming_count(here.endpoint(0).key()), 1);
         Ok(())
     }
 
-    /// A device that comes back is incoming again until it is finished, and not any more after.
+    /// A device that was removed and comes back is incoming again, unless it was finished.
     #[test]
     fn removed_and_back() -> Result {
+        let core = Fixture::new()?;
         let switch = Switch::new(SEGMENT)?;
         let dev = switch.endpoint(0);
 
-        scene::begin_incoming(&switch.entries())?;
-        switch.all().for_each(incoming::setup);
-        incoming::cleanup(dev);
-        assert!(!incoming::is_incoming(dev));
-        // While it is away, its driver has nothing to finish.
-        incoming::finish(dev);
-        assert_eq!(scene::incoming_count(dev.key()), 1);
+        core.start_incoming(&switch.entries())?;
+        switch.all().for_each(|dev| core.setup_device(dev));
+        core.cleanup_device(dev);
+        assert!(!core.is_incoming(dev));
+        // While it is removed, its driver cannot finish it.
+        core.finish(dev);
+        assert_eq!(core.incoming_count(dev.key()), 1);
 
-        incoming::setup(dev);
-        assert!(incoming::is_incoming(dev));
-        incoming::finish(dev);
-        incoming::cleanup(dev);
-        incoming::setup(dev);
-        assert!(!incoming::is_incoming(dev));
-        assert_eq!(scene::incoming_count(dev.key()), 0);
-        scene::clear();
+        core.setup_device(dev);
+        assert!(core.is_incoming(dev));
+        core.finish(dev);
+        core.cleanup_device(dev);
+        core.setup_device(dev);
+        assert!(!core.is_incoming(dev));
+        assert_eq!(core.incoming_count(dev.key()), 0);
         Ok(())
     }
 
-    /// The previous kernel forgot a bridge: whoever is below it can be finished all the same.
+    /// If the previous kernel did not hand a bridge over, devices below it can be finished.
     #[test]
     fn bridge_not_handed_over() -> Result {
+        let core = Fixture::new()?;
         let switch = Switch::new(SEGMENT)?;
         let entries = switch.entries();
 
-        scene::begin_incoming(&[entries[0], entries[2], entries[4]])?;
-        switch.all().for_each(incoming::setup);
+        core.start_incoming(&[entries[0], entries[2], entries[4]])?;
+        switch.all().for_each(|dev| core.setup_device(dev));
         let expected = [true, false, true, false, true, false];
-        assert_eq!(switch.incoming(), expected);
-        incoming::finish(switch.endpoint(0));
-        assert_eq!(switch.incoming(), [true, false, false, false, false, false]);
-        assert_eq!(scene::incoming_count(switch.bridge(0).key()), 1);
-        scene::clear();
+        assert_eq!(switch.incoming(&core), expected);
+        core.finish(switch.endpoint(0));
+        assert_eq!(
+            switch.incoming(&core),
+            [true, false, false, false, false, false]
+        );
+        assert_eq!(core.incoming_count(switch.bridge(0).key()), 1);
         Ok(())
     }
 
-    /// An update within an update: both directions count on their own.
+    /// A device can be incoming and outgoing. Both are counted on their own.
     #[test]
-    fn both_ways() -> Result {
+    fn both_directions() -> Result {
+        let core = Fixture::new()?;
         let switch = Switch::new(SEGMENT)?;
         let dev = switch.endpoint(0);
         let port = switch.bridge(0);
 
-        scene::begin_incoming(&switch.entries())?;
-        switch.all().for_each(incoming::setup);
-        scene::add_outgoing(8)?;
-        outgoing::preserve(dev)?;
-        assert_eq!(scene::outgoing_count(port.key()), 1);
-        assert_eq!(scene::incoming_count(port.key()), 2);
+        core.start_incoming(&switch.entries())?;
+        switch.all().for_each(|dev| core.setup_device(dev));
+        core.start_outgoing(8)?;
+        core.preserve(dev)?;
+        assert_eq!(core.outgoing_count(port.key()), 1);
+        assert_eq!(core.incoming_count(port.key()), 2);
 
-        incoming::finish(dev);
-        assert!(!incoming::is_incoming(dev) && dev.has(Flag::Outgoing));
-        assert_eq!(scene::outgoing_count(port.key()), 1);
-        outgoing::unpreserve(dev);
-        assert!(incoming::is_incoming(port) && !port.has(Flag::Outgoing));
-        assert_eq!(scene::incoming_count(port.key()), 1);
-        scene::clear();
+        core.finish(dev);
+        assert!(!core.is_incoming(dev) && dev.outgoing().is_some());
+        assert_eq!(core.outgoing_count(port.key()), 1);
+        core.unpreserve(dev);
+        assert!(core.is_incoming(port) && !port.outgoing().is_some());
+        assert_eq!(core.incoming_count(port.key()), 1);
         Ok(())
     }
 
-    /// When LUO ends the update, nothing is incoming any more, finished or not.
+    /// With the last file, nothing is incoming any more, finished or not.
     #[test]
-    fn leftovers() -> Result {
+    fn last_file_finished() -> Result {
+        let core = Fixture::new()?;
         let switch = Switch::new(SEGMENT)?;
 
-        scene::begin_incoming(&switch.entries())?;
-        switch.all().for_each(incoming::setup);
-        incoming::finish(switch.endpoint(1));
+        core.start_incoming(&switch.entries())?;
+        switch.all().for_each(|dev| core.setup_device(dev));
+        core.finish(switch.endpoint(1));
         PciFlb::finish(());
-        assert!(handover() == Handover::Nothing);
-        assert_eq!(switch.incoming(), [false; 6]);
-        // Late drivers are told so.
-        incoming::finish(switch.endpoint(0));
-        incoming::setup(switch.endpoint(0));
-        assert_eq!(switch.incoming(), [false; 6]);
+        assert!(core.handover() == Handover::Nothing);
+        assert_eq!(switch.incoming(&core), [false; 6]);
+        // It is too late for a driver.
+        core.finish(switch.endpoint(0));
+        core.setup_device(switch.endpoint(0));
+        assert_eq!(switch.incoming(&core), [false; 6]);
         Ok(())
     }
 
-    /// When LUO drops the last file, a device that was never given back is forgotten, too.
+    /// With the last file, a device that is still preserved is dropped from what the next kernel
+    /// gets.
     #[test]
-    fn never_given_back() -> Result {
+    fn last_file_unpreserved() -> Result {
+        let core = Fixture::new()?;
         let switch = Switch::new(SEGMENT)?;
         let dev = switch.endpoint(0);
 
-        scene::begin_outgoing(8)?;
-        outgoing::preserve(dev)?;
+        core.start_outgoing(8)?;
+        core.preserve(dev)?;
         PciFlb::unpreserve(());
-        assert_eq!(scene::nr_outgoing(), None);
-        outgoing::unpreserve(dev);
-        assert_eq!(outgoing::preserve(dev), Err(ENOENT));
+        assert_eq!(core.nr_outgoing(), None);
+        core.unpreserve(dev);
+        assert_eq!(core.preserve(dev), Err(ENOENT));
         Ok(())
     }
 }

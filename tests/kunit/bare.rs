@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Devices and buses that are nothing but their structures, wired by hand.
+//! Structures of devices and buses, wired by hand.
 //!
-//! The core looks at few fields of them, and only those are set. They cannot be bound, registered
-//! or configured, but there can be thousands of them within milliseconds.
+//! The core reads few of their fields, and only those are set. The devices have no registers, and
+//! cannot be registered or bound, but thousands of them are made within milliseconds.
 
 use crate::abi::Key;
 use kernel::{
     bindings,
+    error::to_result,
     pci,
     prelude::*,
     types::Opaque, //
@@ -15,57 +16,86 @@ use kernel::{
 
 const NAME: &CStr = c"bare";
 
-/// A segment of a [`Forest`].
+extern "C" {
+    fn pci_liveupdate_test_enable_vfs(dev: *mut c_void, nr: u16) -> c_int;
+}
+
+static OPS: Ops = Ops(bindings::pci_ops {
+    add_bus: None,
+    remove_bus: None,
+    map_bus: None,
+    read: Some(read),
+    write: None,
+});
+
+struct Ops(bindings::pci_ops);
+
+// SAFETY: C only reads it.
+unsafe impl Sync for Ops {}
+
+/// Every register is 0.
+///
+/// # Safety
+///
+/// `value` must be valid for a write.
+unsafe extern "C" fn read(
+    _: *mut bindings::pci_bus,
+    _: c_uint,
+    _: c_int,
+    _: c_int,
+    value: *mut u32,
+) -> c_int {
+    // SAFETY: By the safety requirements of this function.
+    unsafe { *value = 0 };
+    bindings::PCIBIOS_SUCCESSFUL as c_int
+}
+
+/// A segment of a [`Topology`].
 #[derive(Clone, Copy)]
 struct Segment(usize);
 
-/// A bus of a [`Forest`].
+/// A bus of a [`Topology`].
 #[derive(Clone, Copy)]
 pub(crate) struct Bus(usize);
 
-/// A device of a [`Forest`].
+/// A device of a [`Topology`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Dev(usize);
 
-/// What sets a device apart from an ordinary one.
-pub(crate) enum Trait {
+/// A property that an ordinary device does not have.
+pub(crate) enum Property {
     /// A Virtual Function of that device.
-    VirtualOf(Dev),
+    VirtfnOf(Dev),
     /// A Physical Function, with so many Virtual Functions enabled.
-    Physical(u16),
+    Physfn(u16),
     /// Its ACS is enabled by a quirk.
     AcsQuirk,
-    /// It was taken out of the system.
-    Removed,
 }
 
-/// As many segments, buses and devices as there is room for.
+/// Segments, with buses and devices in them.
 ///
 /// # Invariants
 ///
 /// Nothing is ever added to the vectors or taken out of them, so that what is in them stays where
 /// it is. Every pointer in their elements is null or to another element.
-pub(crate) struct Forest {
+pub(crate) struct Topology {
     segments: KVVec<Opaque<bindings::pci_sysdata>>,
     buses: KVVec<Opaque<bindings::pci_bus>>,
     devices: KVVec<Opaque<bindings::pci_dev>>,
-    /// Of whichever device is a Physical Function.
-    sriov: KBox<Opaque<bindings::pci_sriov>>,
     /// How many of each are wired.
     nr_segments: usize,
     nr_buses: usize,
     nr_devices: usize,
 }
 
-impl Forest {
-    /// Makes room.
+impl Topology {
+    /// Allocates room for so many of each.
     pub(crate) fn with_room(segments: usize, buses: usize, devices: usize) -> Result<Self> {
         // INVARIANT: all pointers are null. Nothing below changes a length.
         Ok(Self {
             segments: KVVec::zeroed(segments, GFP_KERNEL)?,
             buses: KVVec::zeroed(buses, GFP_KERNEL)?,
             devices: KVVec::zeroed(devices, GFP_KERNEL)?,
-            sriov: KBox::new(Opaque::zeroed(), GFP_KERNEL)?,
             nr_segments: 0,
             nr_buses: 0,
             nr_devices: 0,
@@ -94,12 +124,13 @@ impl Forest {
         // SAFETY: An element of ours, that is zeroed.
         unsafe {
             (*bus).sysdata = sysdata.cast();
+            (*bus).ops = (&raw const OPS.0).cast_mut();
             (*bus).number = number;
         }
         Ok(Bus(nr))
     }
 
-    /// Adds a device without anything below it.
+    /// Adds a device that is not a bridge.
     pub(crate) fn endpoint(&mut self, bus: Bus, devfn: u8) -> Result<Dev> {
         let nr = self.nr_devices;
         let dev = self.devices.get(nr).ok_or(ENOMEM)?.get();
@@ -130,38 +161,36 @@ impl Forest {
             (*bridge).subordinate = child;
             (*child).number = number;
             (*child).sysdata = (*parent).sysdata;
+            (*child).ops = (*parent).ops;
             (*child).parent = parent;
             (*child).self_ = bridge;
         }
         Ok((dev, below))
     }
 
-    /// Gives `dev` a trait that ordinary devices do not have.
-    pub(crate) fn give(&mut self, dev: Dev, what: Trait) {
+    /// Gives `dev` a property that ordinary devices do not have.
+    pub(crate) fn set(&mut self, dev: Dev, what: Property) -> Result {
         let raw = self.raw(dev);
-        let sriov = self.sriov.get();
         let quirk = bindings::pci_dev_flags_PCI_DEV_FLAGS_ACS_ENABLED_QUIRK;
 
-        // SAFETY: Elements of ours, that nobody else has: `self` is borrowed exclusively.
+        // SAFETY: Elements of `self`, which is borrowed exclusively.
         unsafe {
             match what {
-                Trait::VirtualOf(physical) => {
+                Property::VirtfnOf(physfn) => {
                     (*raw).set_is_virtfn(1);
-                    (*raw).__bindgen_anon_1.physfn = self.raw(physical);
+                    (*raw).__bindgen_anon_1.physfn = self.raw(physfn);
                 }
-                Trait::Physical(nr) => {
-                    (*raw).set_is_physfn(1);
-                    (*raw).__bindgen_anon_1.sriov = sriov;
-                    (*sriov).num_VFs = nr;
+                Property::Physfn(nr) => {
+                    return to_result(pci_liveupdate_test_enable_vfs(raw.cast(), nr));
                 }
                 // CAST: the flag is one of the 16 bits.
-                Trait::AcsQuirk => (*raw).dev_flags |= quirk as u16,
-                Trait::Removed => (*raw).priv_flags |= 1 << bindings::PCI_DEV_REMOVED,
+                Property::AcsQuirk => (*raw).dev_flags |= quirk as u16,
             }
         }
+        Ok(())
     }
 
-    /// The device, as the core has it.
+    /// The device, as the core sees it.
     pub(crate) fn get(&self, dev: Dev) -> &pci::Device {
         // SAFETY: By the type invariants, a device whose pointers lead to what lives as long as
         // `self`. `pci::Device` is a transparent wrapper.
@@ -170,13 +199,13 @@ impl Forest {
 
     /// # Panics
     ///
-    /// If it is of another forest.
+    /// If `dev` is of another topology.
     fn raw(&self, dev: Dev) -> *mut bindings::pci_dev {
         self.devices[dev.0].get()
     }
 }
 
-/// A forest whose trees are all alike, and what is known about it.
+/// How a topology looks whose segments are all alike.
 pub(crate) struct Shape {
     /// How many segments, each with one endpoint or more.
     pub(crate) segments: u32,
@@ -186,9 +215,9 @@ pub(crate) struct Shape {
     pub(crate) depth: u8,
 }
 
-/// What grows in a [`Shape`].
-pub(crate) struct Grown {
-    pub(crate) forest: Forest,
+/// A topology, and all devices in it.
+pub(crate) struct Built {
+    pub(crate) topology: Topology,
     /// Segment by segment.
     pub(crate) endpoints: KVVec<Dev>,
     /// Segment by segment, the root port first.
@@ -196,7 +225,7 @@ pub(crate) struct Grown {
 }
 
 impl Shape {
-    /// The first of the segments. Real ones are below.
+    /// The first of the segments. Those of real devices are below.
     pub(crate) const FIRST: u32 = 0x10_0000;
 
     /// How many bridges there are in all.
@@ -211,33 +240,33 @@ impl Shape {
         self.segments as usize * usize::from(self.endpoints)
     }
 
-    /// In each segment, bridges below each other, and below the last of them all endpoints.
-    pub(crate) fn grow(&self) -> Result<Grown> {
+    /// Builds it: in each segment, bridges below each other, and below the last one all endpoints.
+    pub(crate) fn build(&self) -> Result<Built> {
         let devices = self.nr_bridges() + self.nr_endpoints();
         // CAST: no bits are lost.
         let segments = self.segments as usize;
-        let mut grown = Grown {
-            forest: Forest::with_room(segments, segments + self.nr_bridges(), devices)?,
+        let mut built = Built {
+            topology: Topology::with_room(segments, segments + self.nr_bridges(), devices)?,
             endpoints: KVVec::with_capacity(self.nr_endpoints(), GFP_KERNEL)?,
             bridges: KVVec::with_capacity(self.nr_bridges(), GFP_KERNEL)?,
         };
 
         for segment in 0..self.segments {
-            let mut bus = grown.forest.root(Self::FIRST + segment, 0)?;
+            let mut bus = built.topology.root(Self::FIRST + segment, 0)?;
             for below in 1..self.depth {
-                let (bridge, lower) = grown.forest.bridge(bus, 0x08, below)?;
-                grown.bridges.push(bridge, GFP_KERNEL)?;
+                let (bridge, lower) = built.topology.bridge(bus, 0x08, below)?;
+                built.bridges.push(bridge, GFP_KERNEL)?;
                 bus = lower;
             }
             for devfn in 0..self.endpoints {
-                let dev = grown.forest.endpoint(bus, u8::try_from(devfn)?)?;
-                grown.endpoints.push(dev, GFP_KERNEL)?;
+                let dev = built.topology.endpoint(bus, u8::try_from(devfn)?)?;
+                built.endpoints.push(dev, GFP_KERNEL)?;
             }
         }
-        Ok(grown)
+        Ok(built)
     }
 
-    /// The name that an endpoint should have, by its place in [`Grown::endpoints`].
+    /// The address that an endpoint should have, by its place in [`Built::endpoints`].
     pub(crate) fn endpoint_key(&self, nr: usize) -> Key {
         let per = usize::from(self.endpoints);
         // CAST: neither exceeds what they were made of.
@@ -249,7 +278,7 @@ impl Shape {
         )
     }
 
-    /// The name that a bridge should have, by its place in [`Grown::bridges`].
+    /// The address that a bridge should have, by its place in [`Built::bridges`].
     pub(crate) fn bridge_key(&self, nr: usize) -> Key {
         let per = usize::from(self.depth) - 1;
         // CAST: neither exceeds what they were made of.

@@ -1,33 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What drivers ask for, and what the next kernel would read after it.
+//! What drivers preserve, and what the next kernel would read.
 
 use super::{
     bare::{
+        Built,
         Dev,
-        Forest,
-        Grown,
-        Shape, //
+        Shape,
+        Topology, //
     },
-    scene, //
+    filler::{
+        leave_room,
+        preserve_missing, //
+    },
+    fixture::Fixture, //
 };
 use crate::{
-    abi::Key,
-    device::{
-        DeviceExt,
-        Flag, //
-    },
+    flb::PciFlb,
     logic::{
         Function,
-        Path, //
-    },
-    outgoing,
-    state::STATE, //
+        NotIncoming, //
+    }, //
 };
-use core::iter;
-use kernel::prelude::*;
+use kernel::{
+    liveupdate::flb::Flb,
+    pci,
+    prelude::*, //
+};
 
-/// From one device to as many as a machine has, from the root bus to eight levels below.
+/// From one device to many, on a root bus and up to seven bridges below it: segments, endpoints in
+/// each, functions on a path.
 const SHAPES: [(u32, u16, u8); 12] = [
     (1, 1, 1),
     (1, 1, 2),
@@ -43,267 +45,304 @@ const SHAPES: [(u32, u16, u8); 12] = [
     (64, 256, 8),
 ];
 
-/// Numbers below `n`, each once, in an order that jumps about. `n` is a power of two.
+/// The numbers below `n`, which is a power of two, each once and out of order.
 fn shuffled(n: usize) -> impl Iterator<Item = usize> {
     (0..n).map(move |nr| (nr * 5 + 3) % n)
 }
 
-/// How many of the devices are noted as outgoing.
-fn nr_noted(grown: &Grown) -> usize {
-    let all = [&grown.endpoints, &grown.bridges].into_iter().flatten();
+/// How many of the devices have an outgoing slot.
+fn nr_slots(built: &Built) -> usize {
+    let all = [&built.endpoints, &built.bridges].into_iter().flatten();
 
-    all.filter(|dev| grown.forest.get(**dev).has(Flag::Outgoing))
+    all.filter(|dev| built.topology.get(**dev).outgoing().is_some())
         .count()
 }
 
 /// A root port with room for `n` endpoints below.
-fn port(n: u8) -> Result<(Forest, Dev, KVVec<Dev>)> {
-    let mut forest = Forest::with_room(1, 2, usize::from(n) + 1)?;
-    let root = forest.root(0x12_0000, 0)?;
-    let (port, below) = forest.bridge(root, 0x08, 1)?;
+fn port(n: u8) -> Result<(Topology, Dev, KVVec<Dev>)> {
+    let mut topology = Topology::with_room(1, 2, usize::from(n) + 1)?;
+    let root = topology.root(0x12_0000, 0)?;
+    let (port, below) = topology.bridge(root, 0x08, 1)?;
     let mut endpoints = KVVec::new();
 
     for devfn in 0..n {
-        endpoints.push(forest.endpoint(below, devfn)?, GFP_KERNEL)?;
+        endpoints.push(topology.endpoint(below, devfn)?, GFP_KERNEL)?;
     }
-    Ok((forest, port, endpoints))
+    Ok((topology, port, endpoints))
 }
 
-/// Counts devices below `bridge` until it has `count`. They are names only.
-fn fill(bridge: Key, count: u16) -> Result {
-    let above = Function {
-        key: bridge,
-        bridge: true,
-    };
+/// Looks up a device without a line in the log, as there are many.
+fn arrive(core: &Fixture, dev: &pci::Device) -> bool {
+    let mut directions = core.directions.lock();
 
-    for bdf in 0..count {
-        let device = Function {
-            key: Key::new(bridge.domain() + 1, bdf),
-            bridge: false,
-        };
-        let path = Path {
-            device,
-            above: iter::once(above),
-        };
-        let mut state = STATE.lock();
-        let outgoing = state.outgoing.as_mut().ok_or(ENOENT)?;
+    let incoming = directions.incoming.as_mut();
+    incoming.is_some_and(|incoming| incoming.arrive(dev))
+}
 
-        outgoing.preserve(&path).map_err(|_| EINVAL)?;
-    }
-    Ok(())
+/// Finishes a device in the same way.
+fn finish(core: &Fixture, dev: &pci::Device) -> Option<Result<usize, NotIncoming>> {
+    let mut directions = core.directions.lock();
+
+    let incoming = directions.incoming.as_mut();
+    incoming.map(|incoming| incoming.finish(dev))
 }
 
 #[kunit_tests(pci_liveupdate_counts)]
 mod tests {
     use super::*;
 
-    /// Whatever is taken is there, once; whatever is given back is gone, in any order.
+    /// All devices are preserved and unpreserved, in any order: each function has one entry, then
+    /// none.
     #[test]
-    fn everything_taken_is_given_back() -> Result {
+    fn preserve_and_unpreserve_all() -> Result {
+        let core = Fixture::new()?;
         for (segments, endpoints, depth) in SHAPES {
             let shape = Shape {
                 segments,
                 endpoints,
                 depth,
             };
-            let grown = shape.grow()?;
+            let built = shape.build()?;
             let all = shape.nr_endpoints() + shape.nr_bridges();
-            let get = |nr: usize| grown.forest.get(grown.endpoints[nr]);
+            let get = |nr: usize| built.topology.get(built.endpoints[nr]);
 
-            // Not one entry more than needed.
-            scene::begin_outgoing(all)?;
+            core.start_outgoing(all)?;
             for nr in shuffled(shape.nr_endpoints()) {
-                outgoing::preserve(get(nr))?;
+                core.preserve(get(nr))?;
             }
-            assert_eq!(scene::nr_outgoing(), Some(all));
-            assert_eq!(nr_noted(&grown), all);
+            assert_eq!(core.nr_outgoing(), Some(all));
+            assert_eq!(nr_slots(&built), all);
             for nr in shuffled(shape.nr_bridges().min(16)) {
-                assert_eq!(scene::outgoing_count(shape.bridge_key(nr)), endpoints);
+                assert_eq!(core.outgoing_count(shape.bridge_key(nr)), endpoints);
             }
-            assert_eq!(scene::outgoing_count(shape.endpoint_key(0)), 1);
+            assert_eq!(core.outgoing_count(shape.endpoint_key(0)), 1);
 
             for nr in 0..shape.nr_endpoints() {
-                outgoing::unpreserve(get(nr));
+                core.unpreserve(get(nr));
             }
-            assert_eq!(scene::nr_outgoing(), Some(0));
-            assert_eq!(nr_noted(&grown), 0);
+            assert_eq!(core.nr_outgoing(), Some(0));
+            assert_eq!(nr_slots(&built), 0);
         }
-        scene::clear();
         Ok(())
     }
 
-    /// A bridge counts what is below it, and is there until the last of them is gone.
+    /// What one kernel preserves is incoming in the next one, until each device is finished.
+    #[test]
+    fn from_kernel_to_kernel() -> Result {
+        let core = Fixture::new()?;
+
+        for (segments, endpoints, depth) in SHAPES {
+            let shape = Shape {
+                segments,
+                endpoints,
+                depth,
+            };
+            let (old, new) = (shape.build()?, shape.build()?);
+            let all = shape.nr_endpoints() + shape.nr_bridges();
+
+            core.start_outgoing(all)?;
+            for nr in shuffled(shape.nr_endpoints()) {
+                core.preserve(old.topology.get(old.endpoints[nr]))?;
+            }
+            core.jump()?;
+            assert_eq!(core.nr_incoming(), all);
+            let present = [&new.bridges, &new.endpoints].into_iter().flatten();
+            let arrived = present.filter(|dev| arrive(&core, new.topology.get(**dev)));
+            assert_eq!(arrived.count(), all);
+            for nr in shuffled(shape.nr_endpoints()) {
+                let dev = new.topology.get(new.endpoints[nr]);
+
+                assert!(core.is_incoming(dev));
+                assert_eq!(finish(&core, dev), Some(Ok(0)));
+                assert!(!core.is_incoming(dev));
+            }
+            assert_eq!(core.nr_incoming(), 0);
+            for dev in &new.bridges {
+                assert!(!core.is_incoming(new.topology.get(*dev)));
+            }
+        }
+        Ok(())
+    }
+
+    /// A bridge counts the devices below it, and has its entry until the last is unpreserved.
     #[test]
     fn shared_bridge() -> Result {
-        let (forest, port, endpoints) = port(3)?;
-        let port = forest.get(port);
+        let core = Fixture::new()?;
+        let (topology, port, endpoints) = port(3)?;
+        let port = topology.get(port);
 
-        scene::begin_outgoing(8)?;
+        core.start_outgoing(8)?;
         for (count, dev) in (1..).zip(&endpoints) {
-            outgoing::preserve(forest.get(*dev))?;
-            assert_eq!(scene::outgoing_count(port.key()), count);
+            core.preserve(topology.get(*dev))?;
+            assert_eq!(core.outgoing_count(port.key()), count);
         }
         for (left, dev) in [2, 1, 0].into_iter().zip(&endpoints) {
-            outgoing::unpreserve(forest.get(*dev));
-            assert_eq!(scene::outgoing_count(port.key()), left);
-            assert_eq!(port.has(Flag::Outgoing), left != 0);
-            assert!(!forest.get(*dev).has(Flag::Outgoing));
+            core.unpreserve(topology.get(*dev));
+            assert_eq!(core.outgoing_count(port.key()), left);
+            assert_eq!(port.outgoing().is_some(), left != 0);
+            assert!(!topology.get(*dev).outgoing().is_some());
         }
-        assert_eq!(scene::nr_outgoing(), Some(0));
-        scene::clear();
+        assert_eq!(core.nr_outgoing(), Some(0));
         Ok(())
     }
 
-    /// A driver may preserve a bridge, once, before or after devices below it.
+    /// A driver can preserve a bridge, once, before or after devices below it.
     #[test]
     fn bridge_preserved_itself() -> Result {
-        let (forest, port, endpoints) = port(1)?;
-        let (port, dev) = (forest.get(port), forest.get(endpoints[0]));
+        let core = Fixture::new()?;
+        let (topology, port, endpoints) = port(1)?;
+        let (port, dev) = (topology.get(port), topology.get(endpoints[0]));
 
         for [first, second] in [[port, dev], [dev, port]] {
-            scene::begin_outgoing(8)?;
-            outgoing::preserve(first)?;
-            outgoing::preserve(second)?;
-            assert_eq!(scene::outgoing_count(port.key()), 2);
-            assert_eq!(scene::outgoing_count(dev.key()), 1);
-            assert_eq!(outgoing::preserve(first), Err(EBUSY));
-            assert_eq!(outgoing::preserve(second), Err(EBUSY));
-            assert_eq!(scene::outgoing_count(port.key()), 2);
+            core.start_outgoing(8)?;
+            core.preserve(first)?;
+            core.preserve(second)?;
+            assert_eq!(core.outgoing_count(port.key()), 2);
+            assert_eq!(core.outgoing_count(dev.key()), 1);
+            assert_eq!(core.preserve(first), Err(EBUSY));
+            assert_eq!(core.preserve(second), Err(EBUSY));
+            assert_eq!(core.outgoing_count(port.key()), 2);
 
-            outgoing::unpreserve(first);
-            assert_eq!(scene::outgoing_count(port.key()), 1);
-            assert!(port.has(Flag::Outgoing));
-            outgoing::unpreserve(second);
-            assert_eq!(scene::nr_outgoing(), Some(0));
+            core.unpreserve(first);
+            assert_eq!(core.outgoing_count(port.key()), 1);
+            assert!(port.outgoing().is_some());
+            core.unpreserve(second);
+            assert_eq!(core.nr_outgoing(), Some(0));
         }
-        scene::clear();
         Ok(())
     }
 
-    /// Without room for the whole path, none of it is taken, wherever the room ends.
+    /// If there is no room for the whole path, none of it is counted, wherever the room ends.
     #[test]
     fn full() -> Result {
+        let core = Fixture::new()?;
         let shape = Shape {
             segments: 1,
             endpoints: 1,
             depth: 8,
         };
-        let grown = shape.grow()?;
-        let dev = grown.forest.get(grown.endpoints[0]);
+        let built = shape.build()?;
+        let dev = built.topology.get(built.endpoints[0]);
 
         for room in 0..8 {
-            scene::begin_outgoing(room)?;
-            assert_eq!(outgoing::preserve(dev), Err(ENOSPC));
-            assert_eq!(scene::nr_outgoing(), Some(0));
-            assert_eq!(nr_noted(&grown), 0);
+            core.start_outgoing(1)?;
+            let used = leave_room(&core, room)?;
+            assert_eq!(core.preserve(dev), Err(ENOSPC));
+            assert_eq!(core.nr_outgoing(), Some(used));
+            assert_eq!(nr_slots(&built), 0);
         }
-        scene::begin_outgoing(8)?;
-        assert_eq!(outgoing::preserve(dev), Ok(()));
-        scene::clear();
+        core.start_outgoing(1)?;
+        leave_room(&core, 8)?;
+        assert_eq!(core.preserve(dev), Ok(()));
+        assert_eq!(core.nr_outgoing(), Some(core.capacity()));
         Ok(())
     }
 
-    /// A full array takes no other device, but a bridge that is in it takes one more count, and
-    /// what is given back makes room.
+    /// A full table takes no other device, but a bridge that is in it can be counted once more, and
+    /// what is unpreserved makes room.
     #[test]
     fn full_but_shared() -> Result {
-        let (forest, port, endpoints) = port(3)?;
-        let get = |nr: usize| forest.get(endpoints[nr]);
+        let core = Fixture::new()?;
+        let (topology, port, endpoints) = port(3)?;
+        let get = |nr: usize| topology.get(endpoints[nr]);
 
-        scene::begin_outgoing(2)?;
-        outgoing::preserve(get(0))?;
-        assert_eq!(outgoing::preserve(get(1)), Err(ENOSPC));
-        assert_eq!(outgoing::preserve(forest.get(port)), Ok(()));
-        assert_eq!(scene::outgoing_count(forest.get(port).key()), 2);
-        outgoing::unpreserve(get(0));
-        assert_eq!(outgoing::preserve(get(2)), Ok(()));
-        assert_eq!(outgoing::preserve(get(0)), Err(ENOSPC));
-        assert_eq!(scene::nr_outgoing(), Some(2));
-        scene::clear();
+        core.start_outgoing(1)?;
+        leave_room(&core, 2)?;
+        core.preserve(get(0))?;
+        assert_eq!(core.preserve(get(1)), Err(ENOSPC));
+        assert_eq!(core.preserve(topology.get(port)), Ok(()));
+        assert_eq!(core.outgoing_count(topology.get(port).key()), 2);
+        core.unpreserve(get(0));
+        assert_eq!(core.preserve(get(2)), Ok(()));
+        assert_eq!(core.preserve(get(0)), Err(ENOSPC));
+        assert_eq!(core.nr_outgoing(), Some(core.capacity()));
         Ok(())
     }
 
-    /// At 65,535 a count ends. The device below gets no entry.
+    /// A count ends at 65,535. The device below the bridge gets no entry.
     #[test]
     fn overflow() -> Result {
-        let (forest, port, endpoints) = port(1)?;
-        let (port, dev) = (forest.get(port), forest.get(endpoints[0]));
+        let core = Fixture::new()?;
+        let (topology, port, endpoints) = port(1)?;
+        let (port, dev) = (topology.get(port), topology.get(endpoints[0]));
+        let most = usize::from(u16::MAX);
 
-        scene::begin_outgoing(0x1_0000 + 1)?;
-        fill(port.key(), u16::MAX)?;
-        assert_eq!(outgoing::preserve(dev), Err(EOVERFLOW));
-        assert_eq!(outgoing::preserve(port), Err(EOVERFLOW));
-        assert_eq!(scene::outgoing_count(dev.key()), 0);
-        assert!(!dev.has(Flag::Outgoing));
-        assert_eq!(scene::outgoing_count(port.key()), u16::MAX);
-        assert_eq!(scene::nr_outgoing(), Some(0x1_0000));
-        scene::clear();
+        core.start_outgoing(most + 2)?;
+        preserve_missing(&core, most, Some(port))?;
+        assert_eq!(core.preserve(dev), Err(EOVERFLOW));
+        assert_eq!(core.preserve(port), Err(EOVERFLOW));
+        assert_eq!(core.counted("refused_overflow"), Some(2));
+        assert_eq!(core.outgoing_count(dev.key()), 0);
+        assert!(dev.outgoing().is_none());
+        assert_eq!(core.outgoing_count(port.key()), u16::MAX);
+        assert_eq!(core.nr_outgoing(), Some(most + 1));
         Ok(())
     }
 
-    /// Giving back what was not taken changes nothing.
+    /// To unpreserve a device that is not preserved changes nothing.
     #[test]
     fn not_preserved() -> Result {
-        let (forest, port, endpoints) = port(2)?;
-        let get = |nr: usize| forest.get(endpoints[nr]);
+        let core = Fixture::new()?;
+        let (topology, port, endpoints) = port(2)?;
+        let get = |nr: usize| topology.get(endpoints[nr]);
 
-        scene::begin_outgoing(8)?;
-        outgoing::preserve(get(0))?;
-        // Never taken, only taken for a device below, taken and given back.
-        outgoing::unpreserve(get(1));
-        outgoing::unpreserve(forest.get(port));
-        outgoing::preserve(get(1))?;
-        outgoing::unpreserve(get(1));
-        outgoing::unpreserve(get(1));
-        assert_eq!(scene::outgoing_count(forest.get(port).key()), 1);
-        assert_eq!(scene::outgoing_count(get(0).key()), 1);
-        assert_eq!(scene::nr_outgoing(), Some(2));
-        scene::clear();
+        core.start_outgoing(8)?;
+        core.preserve(get(0))?;
+        // Never preserved, only counted for a device below, unpreserved before.
+        core.unpreserve(get(1));
+        core.unpreserve(topology.get(port));
+        core.preserve(get(1))?;
+        core.unpreserve(get(1));
+        core.unpreserve(get(1));
+        assert_eq!(core.outgoing_count(topology.get(port).key()), 1);
+        assert_eq!(core.outgoing_count(get(0).key()), 1);
+        assert_eq!(core.nr_outgoing(), Some(2));
         Ok(())
     }
 
-    /// The last look notices a number of entries that the core did not write.
+    /// The check before the jump finds a number of entries that the core did not write.
     #[test]
-    fn last_look() -> Result {
-        let (forest, _, endpoints) = port(2)?;
-        let nr_devices = scene::begin_exposed(8)?;
+    fn last_check() -> Result {
+        let core = Fixture::new()?;
+        let (topology, _, endpoints) = port(2)?;
+        let nr_devices = core.start_exposed(8)?;
 
-        assert_eq!(scene::is_sound(), Some(true));
+        assert_eq!(core.inspect(), Some(true));
         for nr in [0, 1] {
-            outgoing::preserve(forest.get(endpoints[nr]))?;
-            assert_eq!(scene::is_sound(), Some(true));
+            core.preserve(topology.get(endpoints[nr]))?;
+            assert_eq!(core.inspect(), Some(true));
         }
-        for (nr, sound) in [(0, false), (2, false), (4, false), (9, false), (3, true)] {
-            // SAFETY: The array is there until `clear()`. Nobody else looks at it now.
+        for (nr, intact) in [(0, false), (2, false), (4, false), (1000, false), (3, true)] {
+            // SAFETY: The table is there until `unpreserve()`. Nobody else accesses it now.
             unsafe { *nr_devices = nr };
-            assert_eq!(scene::is_sound(), Some(sound));
+            assert_eq!(core.inspect(), Some(intact));
         }
-        scene::clear();
-        assert_eq!(scene::is_sound(), None);
+        PciFlb::unpreserve(());
+        assert_eq!(core.inspect(), None);
         Ok(())
     }
 
-    /// A device that is destroyed is given back once, with its path. One that has come in its place
-    /// has nothing to give.
+    /// A device that is removed is unpreserved once, with its path. Another device at the same
+    /// address has nothing to unpreserve.
     #[test]
-    fn destroyed() -> Result {
-        let (forest, bridge, endpoints) = port(2)?;
+    fn removed() -> Result {
+        let core = Fixture::new()?;
+        let (topology, bridge, endpoints) = port(2)?;
         let (twin, _, others) = port(2)?;
-        let (gone, stays) = (forest.get(endpoints[0]), forest.get(endpoints[1]));
+        let (gone, stays) = (topology.get(endpoints[0]), topology.get(endpoints[1]));
 
-        scene::begin_outgoing(8)?;
-        outgoing::preserve(gone)?;
-        outgoing::preserve(stays)?;
-        outgoing::unpreserve(twin.get(others[0]));
-        outgoing::cleanup(twin.get(others[0]));
-        assert_eq!(scene::nr_outgoing(), Some(3));
+        core.start_outgoing(8)?;
+        core.preserve(gone)?;
+        core.preserve(stays)?;
+        core.unpreserve(twin.get(others[0]));
+        core.cleanup_device(twin.get(others[0]));
+        assert_eq!(core.nr_outgoing(), Some(3));
 
-        outgoing::cleanup(gone);
-        outgoing::cleanup(gone);
-        assert_eq!(scene::outgoing_count(gone.key()), 0);
-        assert_eq!(scene::outgoing_count(stays.key()), 1);
-        assert_eq!(scene::outgoing_count(forest.get(bridge).key()), 1);
-        scene::clear();
+        core.cleanup_device(gone);
+        core.cleanup_device(gone);
+        assert_eq!(core.outgoing_count(gone.key()), 0);
+        assert_eq!(core.outgoing_count(stays.key()), 1);
+        assert_eq!(core.outgoing_count(topology.get(bridge).key()), 1);
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The hooks, called by the PCI core as it enumerates and removes what is on fake buses.
+//! The hooks, as the PCI core calls them when it enumerates, removes and shuts down devices.
 
 use super::{
     config::{
@@ -13,17 +13,13 @@ use super::{
         locked,
         FakeBus, //
     },
-    machine::Machine,
-    scene, //
+    fixture::Fixture,
+    machine::Machine, //
 };
 use crate::{
-    device::{
-        DeviceExt,
-        Flag, //
-    },
+    device::DeviceExt,
     flb::PciFlb,
-    incoming,
-    outgoing, //
+    logic::Function, //
 };
 use kernel::{
     bindings,
@@ -47,13 +43,13 @@ fn shut_down(dev: &pci::Device) {
 mod tests {
     use super::*;
 
-    /// The PCI core finds what was plugged in, where the bridges say, and leaves the numbers alone.
+    /// The PCI core enumerates all functions of a fake bus, and keeps valid bus numbers.
     #[test]
-    fn everything_is_found() -> Result {
-        let machine = Machine::new()?;
+    fn all_functions() -> Result {
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
         let expected = [0x0008, 0x0100, 0x0200, 0x0300, 0x0010, 0x0011];
 
-        scene::clear();
         machine.fake.scan()?;
         for (function, bdf) in machine.all().into_iter().zip(expected) {
             let dev = machine.fake.device(function);
@@ -65,15 +61,15 @@ mod tests {
         Ok(())
     }
 
-    /// A bridge without numbers gets the next free ones, and what is below it answers to them.
+    /// A bridge without bus numbers gets the next free ones, and devices below it are enumerated.
     #[test]
-    fn numbers_are_assigned() -> Result {
-        let machine = Machine::new()?;
+    fn assigned_bus_numbers() -> Result {
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
         let none = Config::bridge(Numbers(0, 0))?;
         let bridge = machine.fake.plug(None, 0x18, none)?;
         let below = machine.fake.plug(Some(bridge), 0xf8, Config::endpoint()?)?;
 
-        scene::clear();
         machine.fake.scan()?;
         assert_eq!(machine.fake.numbers(bridge), Some(Numbers(4, 4)));
         let dev = machine.fake.device(below);
@@ -81,10 +77,11 @@ mod tests {
         Ok(())
     }
 
-    /// The PCI core sees the capabilities that a fake function has.
+    /// The PCI core finds the capabilities of a fake function.
     #[test]
-    fn capabilities_are_found() -> Result {
-        let fake = FakeBus::new()?;
+    fn capabilities() -> Result {
+        let core = Fixture::new()?;
+        let fake = FakeBus::new(&core)?;
         let mut config = Config::express()?;
         // CAST: identifiers have 8 and 16 bits.
         let conventional = config.add_capability(bindings::PCI_CAP_ID_VNDR as u8, 8);
@@ -92,7 +89,6 @@ mod tests {
         let second = config.add_extended(bindings::PCI_EXT_CAP_ID_DSN as u16, 12);
         let function = fake.plug(None, 0, config)?;
 
-        scene::clear();
         fake.scan()?;
         let dev = fake.device(function).ok_or(ENODEV)?;
         // SAFETY: A device that `dev` keeps, for all three.
@@ -116,12 +112,13 @@ mod tests {
         Ok(())
     }
 
-    /// The hook runs before anything is written to a function: what it writes itself comes first.
+    /// When contained, the first write to each function clears its Bus Master.
     #[test]
-    fn contained_before_any_other_write() -> Result {
-        let machine = Machine::new()?;
+    fn contained_before_other_writes() -> Result {
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
 
-        scene::begin_contained();
+        core.contain();
         machine.fake.scan()?;
         let writes = machine.fake.take_writes();
         for function in machine.all() {
@@ -132,22 +129,22 @@ mod tests {
             assert!(!machine.has_master(function));
         }
 
-        // A function that is plugged in later is no better known.
+        // So does the first write to a function that is plugged in later.
         assert!(machine.remove(machine.endpoint));
         machine.fake.set16(machine.endpoint, COMMAND, MASTER);
         machine.fake.rescan();
         assert!(machine.fake.device(machine.endpoint).is_some());
         assert!(!machine.has_master(machine.endpoint));
-        scene::clear();
         Ok(())
     }
 
-    /// Nobody clears Bus Master while devices are enumerated, incoming ones least of all.
+    /// The enumeration clears Bus Master of no device.
     #[test]
-    fn bus_master_is_kept() -> Result {
-        let machine = Machine::new()?;
+    fn keeps_bus_master() -> Result {
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
 
-        scene::begin_incoming(&machine.entries())?;
+        core.start_incoming(&machine.entries())?;
         machine.fake.scan()?;
         let writes = machine.fake.take_writes();
         for write in writes.iter().filter(|write| write.touches16(COMMAND)) {
@@ -157,18 +154,22 @@ mod tests {
         for function in machine.all() {
             assert!(machine.has_master(function));
         }
-        scene::clear();
         Ok(())
     }
 
-    /// The same function in several segments: only the one that was handed over is incoming.
+    /// The same functions are in several segments: only those that were handed over are incoming.
     #[test]
-    fn segments_are_kept_apart() -> Result {
-        let machines = [Machine::new()?, Machine::new()?, Machine::new()?];
+    fn segments() -> Result {
+        let core = Fixture::new()?;
+        let machines = [
+            Machine::new(&core)?,
+            Machine::new(&core)?,
+            Machine::new(&core)?,
+        ];
         let [before, machine, after] = &machines;
         let entries = machine.entries();
 
-        scene::begin_incoming(&entries)?;
+        core.start_incoming(&entries)?;
         for machine in &machines {
             machine.fake.scan()?;
         }
@@ -180,32 +181,31 @@ mod tests {
             assert!(!after.is_incoming(function));
         }
         for (key, _) in entries {
-            assert!(scene::is_found(key));
-            assert_eq!(scene::incoming_count(key), 1);
+            assert!(core.is_found(key));
+            assert_eq!(core.incoming_count(key), 1);
         }
-        scene::clear();
         Ok(())
     }
 
-    /// Before it is finished, a device that was removed is incoming again when it comes back.
-    /// After, it is not.
+    /// A device that was removed is incoming again after a rescan, unless it was finished.
     #[test]
-    fn removed_and_rescanned() -> Result {
-        let machine = Machine::new()?;
+    fn remove_and_rescan() -> Result {
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
         let key = machine.fake.key(machine.endpoint).ok_or(EINVAL)?;
 
-        scene::begin_incoming(&machine.entries())?;
+        core.start_incoming(&machine.entries())?;
         machine.fake.scan()?;
 
         assert!(machine.remove(machine.endpoint));
         assert!(machine.fake.device(machine.endpoint).is_none());
-        assert!(!scene::is_found(key));
+        assert!(!core.is_found(key));
         machine.fake.rescan();
         assert!(machine.is_incoming(machine.endpoint));
-        assert!(scene::is_found(key));
-        assert_eq!(scene::incoming_count(key), 1);
+        assert!(core.is_found(key));
+        assert_eq!(core.incoming_count(key), 1);
 
-        // From the root port down, everything comes back.
+        // The same with the root port and everything below it.
         assert!(machine.remove(machine.ports[0]));
         assert!(machine.fake.device(machine.endpoint).is_none());
         machine.fake.rescan();
@@ -214,7 +214,7 @@ mod tests {
         }
 
         let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
-        incoming::finish(&dev);
+        core.finish(&dev);
         drop(dev);
         assert!(machine.remove(machine.ports[0]));
         machine.fake.rescan();
@@ -222,148 +222,146 @@ mod tests {
             assert!(machine.fake.device(function).is_some());
             assert!(!machine.is_incoming(function));
         }
-        scene::clear();
         Ok(())
     }
 
-    /// A handed over device that is not there is missing until it shows up.
+    /// A device that was handed over and is not present is incoming when it is plugged in.
     #[test]
     fn late_device() -> Result {
-        let machine = Machine::new()?;
-        let late = FakeBus::new()?;
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
+        let late = FakeBus::new(&core)?;
         let function = late.plug(None, 0x18, Config::endpoint()?)?;
         let key = late.key(function).ok_or(EINVAL)?;
 
         late.unplug(function);
-        scene::begin_incoming(&[(key, 1)])?;
+        core.start_incoming(&[(key, 1)])?;
         machine.fake.scan()?;
         late.scan()?;
-        assert!(!scene::is_found(key));
+        assert!(!core.is_found(key));
         assert!(late.device(function).is_none());
 
-        // Another one in the same slot does not matter: the name is what was handed over.
+        // What was handed over is an address, whatever device has it.
         let function = late.plug(None, 0x18, Config::endpoint()?)?;
         late.rescan();
-        assert!(scene::is_found(key));
+        assert!(core.is_found(key));
         let dev = late.device(function).ok_or(ENODEV)?;
-        assert!(incoming::is_incoming(&dev));
+        assert!(core.is_incoming(&dev));
         drop(dev);
-        scene::clear();
         Ok(())
     }
 
-    /// Whoever removes a preserved device, or a bridge above it, gives the whole path back.
+    /// When a preserved device or a bridge above it is removed, the whole path is unpreserved.
     #[test]
-    fn removal_gives_back() -> Result {
+    fn removal_unpreserves() -> Result {
         for nr in 0..4 {
-            let machine = Machine::new()?;
+            let core = Fixture::new()?;
+            let machine = Machine::new(&core)?;
             let neighbour = machine.slot[0];
 
-            scene::begin_outgoing(16)?;
+            core.start_outgoing(16)?;
             machine.fake.scan()?;
             for function in [machine.endpoint, neighbour] {
                 let dev = machine.fake.device(function).ok_or(ENODEV)?;
-                outgoing::preserve(&dev)?;
+                core.preserve(&dev)?;
             }
-            assert_eq!(scene::nr_outgoing(), Some(5));
+            assert_eq!(core.nr_outgoing(), Some(5));
             for function in machine.path() {
                 assert!(machine.is_outgoing(function));
             }
 
             assert!(machine.remove(machine.path()[nr]));
-            assert_eq!(scene::nr_outgoing(), Some(1));
+            assert_eq!(core.nr_outgoing(), Some(1));
             for function in machine.path() {
                 assert!(!machine.is_outgoing(function));
             }
             assert!(machine.is_outgoing(neighbour));
 
-            // What comes back is a new device, that can be preserved like any other.
+            // After a rescan there is a new device, which can be preserved.
             machine.fake.rescan();
             let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
-            outgoing::preserve(&dev)?;
+            core.preserve(&dev)?;
             drop(dev);
-            assert_eq!(scene::nr_outgoing(), Some(5));
-            scene::clear();
+            assert_eq!(core.nr_outgoing(), Some(5));
         }
         Ok(())
     }
 
-    /// A device that is shut down is frozen: it is neither taken nor given back any more. Nobody
-    /// else is.
+    /// A device that is shut down is frozen: it can be neither preserved nor unpreserved.
     #[test]
     fn shutdown_freezes() -> Result {
-        let machine = Machine::new()?;
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
 
-        scene::begin_outgoing(16)?;
+        core.start_outgoing(16)?;
         machine.fake.scan()?;
         let [first, second] = machine.slot.map(|f| machine.fake.device(f));
         let (first, second) = (first.ok_or(ENODEV)?, second.ok_or(ENODEV)?);
         let endpoint = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
 
-        outgoing::preserve(&first)?;
-        assert!(!first.has(Flag::Frozen));
+        core.preserve(&first)?;
+        assert!(!first.is_frozen());
         for dev in [&first, &second] {
             shut_down(dev);
-            assert!(dev.has(Flag::Frozen));
+            assert!(dev.is_frozen());
         }
-        outgoing::unpreserve(&first);
-        assert!(first.has(Flag::Outgoing));
-        assert_eq!(scene::outgoing_count(first.key()), 1);
-        assert_eq!(outgoing::preserve(&second), Err(EINVAL));
-        assert!(!second.has(Flag::Outgoing));
-        assert_eq!(scene::nr_outgoing(), Some(1));
+        core.unpreserve(&first);
+        assert!(first.outgoing().is_some());
+        assert_eq!(core.outgoing_count(first.key()), 1);
+        assert_eq!(core.preserve(&second), Err(EINVAL));
+        assert!(!second.outgoing().is_some());
+        assert_eq!(core.nr_outgoing(), Some(1));
 
-        assert!(!endpoint.has(Flag::Frozen));
-        outgoing::preserve(&endpoint)?;
-        scene::clear();
+        assert!(!endpoint.is_frozen());
+        core.preserve(&endpoint)?;
         Ok(())
     }
 
-    /// The first device cannot be preserved in the middle of a scan, but hears first if nothing is
-    /// handed over at all. The second one can: no bus number changes any more.
+    /// The first device cannot be preserved during a scan, which may change bus numbers. The second
+    /// one can. That no file is being preserved is the first error.
     #[test]
     fn not_during_a_scan() -> Result {
-        let machine = Machine::new()?;
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
 
-        scene::clear();
         machine.fake.scan()?;
         let [first, second] = [machine.slot[0], machine.endpoint].map(|f| machine.fake.device(f));
         let (first, second) = (first.ok_or(ENODEV)?, second.ok_or(ENODEV)?);
 
-        assert_eq!(locked(|| outgoing::preserve(&first)), Err(ENOENT));
-        scene::begin_outgoing(16)?;
-        assert_eq!(locked(|| outgoing::preserve(&first)), Err(EAGAIN));
-        assert_eq!(scene::nr_outgoing(), Some(0));
-        assert!(!first.has(Flag::Outgoing));
-        outgoing::preserve(&first)?;
-        assert_eq!(locked(|| outgoing::preserve(&second)), Ok(()));
-        locked(|| outgoing::unpreserve(&second));
-        assert_eq!(scene::nr_outgoing(), Some(1));
-        scene::clear();
+        assert_eq!(locked(|| core.preserve(&first)), Err(ENOENT));
+        core.start_outgoing(16)?;
+        assert_eq!(locked(|| core.preserve(&first)), Err(EAGAIN));
+        assert_eq!(core.counted("refused_scan"), Some(1));
+        assert_eq!(core.nr_outgoing(), Some(0));
+        assert!(first.outgoing().is_none());
+        core.preserve(&first)?;
+        assert_eq!(locked(|| core.preserve(&second)), Ok(()));
+        locked(|| core.unpreserve(&second));
+        assert_eq!(core.nr_outgoing(), Some(1));
         Ok(())
     }
 
-    /// When the update ends without it, a device that is there is not incoming any more.
+    /// With the last file, devices are no longer incoming, and no longer outgoing.
     #[test]
-    fn leftovers_lose_their_notes() -> Result {
-        let machine = Machine::new()?;
+    fn last_file() -> Result {
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
 
-        scene::begin_incoming(&machine.entries())?;
+        core.start_incoming(&machine.entries())?;
         machine.fake.scan()?;
-        scene::add_outgoing(8)?;
+        core.start_outgoing(8)?;
         let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
-        outgoing::preserve(&dev)?;
+        core.preserve(&dev)?;
 
         PciFlb::finish(());
-        assert!(!dev.has(Flag::Incoming) && dev.has(Flag::Outgoing));
+        assert!(dev.incoming().is_none() && dev.outgoing().is_some());
         PciFlb::unpreserve(());
-        assert!(!dev.has(Flag::Outgoing));
+        assert!(!dev.outgoing().is_some());
         for function in machine.path() {
             assert!(!machine.is_incoming(function));
             assert!(!machine.is_outgoing(function));
         }
         drop(dev);
-        scene::clear();
         Ok(())
     }
 }

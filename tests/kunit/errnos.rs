@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What C gets to see: the functions that drivers call, their errnos, and what is counted of them.
+//! The functions that drivers call from C, what they return, and what is counted.
 
 use super::{
     bare::{
         Dev,
-        Forest,
-        Trait, //
+        Property,
+        Topology, //
     },
-    scene, //
+    filler::leave_room,
+    fixture::Fixture, //
 };
 use crate::{
-    device::{
-        DeviceExt,
-        Flag, //
-    },
-    incoming,
-    outgoing,
-    stats,
-    world, //
+    device::DeviceExt,
+    logic::Function, //
 };
 use kernel::{
     bindings,
@@ -38,159 +33,166 @@ fn is_incoming(dev: &pci::Device) -> bool {
     unsafe { bindings::pci_liveupdate_is_incoming(dev.raw()) }
 }
 
+/// `pci_liveupdate_unpreserve()`, as a driver in C calls it.
+fn unpreserve(dev: &pci::Device) {
+    // SAFETY: A valid device.
+    unsafe { bindings::pci_liveupdate_unpreserve(dev.raw()) };
+}
+
+/// `pci_liveupdate_finish()`, as a driver in C calls it.
+fn finish(dev: &pci::Device) {
+    // SAFETY: A valid device.
+    unsafe { bindings::pci_liveupdate_finish(dev.raw()) };
+}
+
 /// Two endpoints on a root bus.
-fn two() -> Result<(Forest, Dev, Dev)> {
-    let mut forest = Forest::with_room(1, 1, 2)?;
-    let root = forest.root(0x12_0000, 0)?;
-    let (dev, other) = (forest.endpoint(root, 0x10)?, forest.endpoint(root, 0x18)?);
+fn two() -> Result<(Topology, Dev, Dev)> {
+    let mut topology = Topology::with_room(1, 1, 2)?;
+    let root = topology.root(0x12_0000, 0)?;
+    let (dev, other) = (
+        topology.endpoint(root, 0x10)?,
+        topology.endpoint(root, 0x18)?,
+    );
 
-    Ok((forest, dev, other))
+    Ok((topology, dev, other))
 }
 
-/// How often the event of that name was counted.
-fn counted(name: &str) -> u64 {
-    stats::iter()
-        .find_map(|(event, count)| (event == name).then_some(count))
-        .unwrap_or(u64::MAX)
-}
-
-/// Whether `work` counts the event of that name, and how often.
-fn counts(name: &str, work: impl FnOnce()) -> u64 {
-    let before = counted(name);
+/// How often `work` counts the event of that name.
+fn counts(core: &Fixture, name: &str, work: impl FnOnce()) -> Option<u64> {
+    let before = core.counted(name)?;
 
     work();
-    counted(name).wrapping_sub(before)
+    core.counted(name)?.checked_sub(before)
 }
 
 #[kunit_tests(pci_liveupdate_errnos)]
 mod tests {
     use super::*;
 
-    /// The errnos of the contract, in the order in which a driver can meet them.
+    /// The errors that are documented for drivers, in the order in which they are checked for.
     #[test]
     fn preserve_returns() -> Result {
+        let core = Fixture::new()?;
         let errno = |error: Error| error.to_errno();
-        let (mut forest, dev, other) = two()?;
+        let (mut topology, dev, other) = two()?;
 
-        scene::clear();
-        assert_eq!(preserve(forest.get(dev)), errno(ENOENT));
-        scene::begin_outgoing(1)?;
-        assert_eq!(preserve(forest.get(dev)), 0);
-        assert_eq!(preserve(forest.get(dev)), errno(EBUSY));
-        assert_eq!(preserve(forest.get(other)), errno(ENOSPC));
-        forest.give(other, Trait::Removed);
-        assert_eq!(preserve(forest.get(other)), errno(ENODEV));
-        forest.give(other, Trait::AcsQuirk);
-        assert_eq!(preserve(forest.get(other)), errno(EINVAL));
-        scene::clear();
-        // What the device is comes before whether anything is preserved at all.
-        assert_eq!(preserve(forest.get(other)), errno(EINVAL));
+        assert_eq!(preserve(topology.get(dev)), errno(ENOENT));
+        core.start_outgoing(1)?;
+        leave_room(&core, 1)?;
+        assert_eq!(preserve(topology.get(dev)), 0);
+        assert_eq!(preserve(topology.get(dev)), errno(EBUSY));
+        assert_eq!(preserve(topology.get(other)), errno(ENOSPC));
+        core.cleanup_device(topology.get(other));
+        assert_eq!(preserve(topology.get(other)), errno(ENODEV));
+        topology.set(other, Property::AcsQuirk)?;
+        assert_eq!(preserve(topology.get(other)), errno(EINVAL));
+        core.end_outgoing();
+        // Whether a device is eligible is checked before whether a file is being preserved.
+        assert_eq!(preserve(topology.get(other)), errno(EINVAL));
         Ok(())
     }
 
-    /// With Live Update off, no device is preserved, and nothing else happens.
+    /// With Live Update off, no device is preserved. Whether it is eligible is checked first.
     #[test]
     fn switched_off() -> Result {
-        let (mut forest, dev, other) = two()?;
-        let off = || preserve(forest.get(dev));
+        let core = Fixture::switched_off()?;
+        let (mut topology, dev, _) = two()?;
 
-        scene::begin_outgoing(8)?;
-        outgoing::preserve(forest.get(other))?;
-        world::enable(false);
-        assert_eq!(off(), EOPNOTSUPP.to_errno());
+        assert_eq!(preserve(topology.get(dev)), EOPNOTSUPP.to_errno());
         let again = || {
-            off();
+            preserve(topology.get(dev));
         };
-        assert_eq!(counts("refused_off", again), 1);
-        assert!(!forest.get(dev).has(Flag::Outgoing));
-        assert_eq!(scene::nr_outgoing(), Some(1));
-        // What was preserved before can be given back.
-        outgoing::unpreserve(forest.get(other));
-        assert_eq!(scene::nr_outgoing(), Some(0));
-
-        // It comes before whether anything is preserved at all, but after what the device is.
-        scene::clear();
-        world::enable(false);
-        assert_eq!(off(), EOPNOTSUPP.to_errno());
-        forest.give(dev, Trait::AcsQuirk);
-        assert_eq!(preserve(forest.get(dev)), EINVAL.to_errno());
-        scene::clear();
+        assert_eq!(counts(&core, "refused_off", again), Some(1));
+        assert!(topology.get(dev).outgoing().is_none());
+        topology.set(dev, Property::AcsQuirk)?;
+        assert_eq!(preserve(topology.get(dev)), EINVAL.to_errno());
         Ok(())
     }
 
-    /// C asks for incoming devices through the same function as drivers in Rust.
+    /// Drivers in C see what was preserved, unpreserved, is incoming and is finished.
     #[test]
-    fn incoming_as_c_sees_it() -> Result {
-        let (forest, dev, other) = two()?;
-        let (dev, other) = (forest.get(dev), forest.get(other));
+    fn exported_functions() -> Result {
+        let core = Fixture::new()?;
+        let (topology, dev, other) = two()?;
+        let (dev, other) = (topology.get(dev), topology.get(other));
 
-        scene::begin_incoming(&[(dev.key(), 1)])?;
-        incoming::setup(dev);
-        incoming::setup(other);
+        core.start_incoming(&[(dev.key(), 1)])?;
+        core.setup_device(dev);
+        core.setup_device(other);
         assert!(is_incoming(dev) && !is_incoming(other));
-        // SAFETY: Valid devices.
-        unsafe {
-            bindings::pci_liveupdate_finish(other.raw());
-            bindings::pci_liveupdate_finish(dev.raw());
-        }
+        finish(other);
+        finish(dev);
         assert!(!is_incoming(dev));
-        assert_eq!(scene::incoming_count(dev.key()), 0);
-        scene::clear();
+        assert_eq!(core.incoming_count(dev.key()), 0);
+
+        core.start_outgoing(1)?;
+        assert_eq!(preserve(other), 0);
+        assert_eq!(core.outgoing_count(other.key()), 1);
+        unpreserve(other);
+        assert_eq!(core.nr_outgoing(), Some(0));
         Ok(())
     }
 
-    /// Each refusal and each success is counted, once, under its own name.
+    /// Each success and each error is counted once, under a name of its own.
     #[test]
     fn outgoing_events() -> Result {
-        let (mut forest, dev, other) = two()?;
-        scene::clear();
-        let first = || forest.get(dev);
+        let core = Fixture::new()?;
+        let counts = |name, work: &dyn Fn()| counts(&core, name, work);
+        let (mut topology, dev, other) = two()?;
+        let (first, second) = (topology.get(dev), topology.get(other));
         let take = || {
-            preserve(first());
+            preserve(first);
         };
 
-        assert_eq!(counts("refused_no_handover", take), 1);
-        scene::begin_outgoing(1)?;
-        assert_eq!(counts("preserved", take), 1);
-        assert_eq!(counts("refused_busy", take), 1);
-        let second = || {
-            preserve(forest.get(other));
+        assert_eq!(counts("refused_no_handover", &take), Some(1));
+        core.start_outgoing(1)?;
+        leave_room(&core, 1)?;
+        assert_eq!(counts("preserved", &take), Some(1));
+        assert_eq!(counts("refused_busy", &take), Some(1));
+        let take_second = || {
+            preserve(second);
         };
-        assert_eq!(counts("refused_full", second), 1);
-        assert_eq!(counts("unpreserved", || outgoing::unpreserve(first())), 1);
-        let again = || outgoing::unpreserve(first());
-        assert_eq!(counts("warned_not_preserved", again), 1);
+        assert_eq!(counts("refused_full", &take_second), Some(1));
+        assert_eq!(counts("unpreserved", &|| unpreserve(first)), Some(1));
+        assert_eq!(
+            counts("warned_not_preserved", &|| unpreserve(first)),
+            Some(1)
+        );
         take();
-        let removal = || outgoing::cleanup(first());
-        assert_eq!(counts("removed_while_preserved", removal), 1);
+        let removal = || core.cleanup_device(first);
+        assert_eq!(counts("removed_while_preserved", &removal), Some(1));
+        assert_eq!(counts("refused_device", &take), Some(1));
 
-        forest.give(dev, Trait::AcsQuirk);
+        topology.set(other, Property::AcsQuirk)?;
         let quirk = || {
-            preserve(forest.get(dev));
+            preserve(topology.get(other));
         };
-        assert_eq!(counts("refused_device", quirk), 1);
-        assert_eq!(counts("preserved", quirk), 0);
-        scene::clear();
+        assert_eq!(counts("refused_device", &quirk), Some(1));
+        assert_eq!(counts("preserved", &quirk), Some(0));
         Ok(())
     }
 
-    /// The same on the way in.
+    /// The same for incoming devices.
     #[test]
     fn incoming_events() -> Result {
-        let (forest, dev, other) = two()?;
-        let (dev, other) = (forest.get(dev), forest.get(other));
+        let core = Fixture::new()?;
+        let counts = |name, work: &dyn Fn()| counts(&core, name, work);
+        let (topology, dev, other) = two()?;
+        let (dev, other) = (topology.get(dev), topology.get(other));
 
-        scene::begin_incoming(&[(dev.key(), 1)])?;
-        assert_eq!(counts("looked_up", || incoming::setup(other)), 1);
-        assert_eq!(counts("arrived", || incoming::setup(other)), 0);
-        assert_eq!(counts("arrived", || incoming::setup(dev)), 1);
-        assert_eq!(counts("warned_not_incoming", || incoming::finish(other)), 1);
-        assert_eq!(counts("finished", || incoming::finish(dev)), 1);
-        assert_eq!(counts("finished", || incoming::finish(dev)), 0);
-        assert!(!dev.has(Flag::Incoming));
-        // With nothing handed over, nothing is looked up.
-        scene::clear();
-        assert_eq!(counts("looked_up", || incoming::setup(dev)), 0);
+        core.start_incoming(&[(dev.key(), 1)])?;
+        assert_eq!(counts("looked_up", &|| core.setup_device(other)), Some(1));
+        assert_eq!(counts("arrived", &|| core.setup_device(other)), Some(0));
+        assert_eq!(counts("arrived", &|| core.setup_device(dev)), Some(1));
+        assert_eq!(counts("warned_not_incoming", &|| finish(other)), Some(1));
+        assert_eq!(counts("finished", &|| finish(dev)), Some(1));
+        assert_eq!(counts("finished", &|| finish(dev)), Some(0));
+        assert!(dev.incoming().is_none());
+        // A file that is finished last, with a device that is not.
+        core.start_incoming(&[(other.key(), 1)])?;
+        assert_eq!(counts("never_finished", &|| core.end_incoming()), Some(1));
+        // Nothing is looked up when nothing was handed over.
+        assert_eq!(counts("looked_up", &|| core.setup_device(dev)), Some(0));
         Ok(())
     }
 }

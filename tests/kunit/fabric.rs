@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a live device depends on, left as it is while the PCI core enumerates: bus numbers, ACS,
-//! ARI.
+//! What the PCI core does not change about live devices and the bridges above them: bus numbers,
+//! ACS, ARI Forwarding, drivers.
 
 use super::{
     config::{
@@ -11,41 +11,47 @@ use super::{
         PRIMARY,
         SUBORDINATE, //
     },
+    fixture::Fixture,
     hardware::Function,
-    machine::Machine,
-    scene, //
+    machine::Machine, //
 };
 use crate::{
-    binding,
+    core::Handover,
     device::DeviceExt,
-    incoming,
-    outgoing,
-    state::Handover, //
+    logic::{
+        path,
+        Function as _, //
+    }, //
 };
 use kernel::{
     bindings,
+    error::to_result,
     pci,
     prelude::*, //
 };
 
-/// Something that a firmware set up, and that no default of the kernel is.
+/// ACS Control as the firmware has set it up, different from any default of the kernel.
 const ACS: u16 = 0x0011;
 
 const NONE: Numbers = Numbers(0, 0);
 
-/// Those of the first port of the machine.
+/// Those of the root port of the machine.
 const TAKEN: Numbers = Numbers(1, 3);
 
+/// The places on the root bus before and behind the root port.
+const BEFORE: u8 = 0x00;
+const BEHIND: u8 = 0x20;
+
 /// A bridge with those bus numbers on the root bus, and an endpoint below it.
-fn add_bridge(machine: &Machine, numbers: Numbers) -> Result<[Function; 2]> {
-    let bridge = machine.fake.plug(None, 0x20, Config::bridge(numbers)?)?;
+fn add_bridge(machine: &Machine<'_>, devfn: u8, numbers: Numbers) -> Result<[Function; 2]> {
+    let bridge = machine.fake.plug(None, devfn, Config::bridge(numbers)?)?;
     let below = machine.fake.plug(Some(bridge), 0x08, Config::endpoint()?)?;
 
     Ok([bridge, below])
 }
 
 /// How often the kernel has written a bus number to a bridge. Endpoints have BARs there.
-fn nr_number_writes(machine: &Machine) -> usize {
+fn nr_number_writes(machine: &Machine<'_>) -> usize {
     let writes = machine.fake.take_writes();
 
     writes
@@ -56,7 +62,7 @@ fn nr_number_writes(machine: &Machine) -> usize {
 }
 
 /// How often the kernel has written to a function.
-fn nr_writes(machine: &Machine, function: Function) -> usize {
+fn nr_writes(machine: &Machine<'_>, function: Function) -> usize {
     let writes = machine.fake.take_writes();
 
     writes
@@ -65,7 +71,7 @@ fn nr_writes(machine: &Machine, function: Function) -> usize {
         .count()
 }
 
-/// Has the PCI core restore what it has to after a reset.
+/// Has the PCI core save the state of a device, and restore it after a reset.
 fn save_and_restore(dev: &pci::Device, reset: impl FnOnce()) {
     // SAFETY: A valid device.
     unsafe { bindings::pci_save_state(dev.raw()) };
@@ -74,8 +80,8 @@ fn save_and_restore(dev: &pci::Device, reset: impl FnOnce()) {
     unsafe { bindings::pci_restore_state(dev.raw()) };
 }
 
-/// Whether a port has ARI Forwarding on after a scan. It `was_on` before, or is `wanted` by the
-/// device below it.
+/// Whether ARI Forwarding of a port is on after a scan. It `was_on` before, or is `wanted` since the
+/// device below has ARI.
 fn ari_after(handover: Handover, was_on: bool, wanted: bool) -> Result<bool> {
     let at = Config::port(Port::Downstream, NONE)?.add_ari_forwarding(was_on);
     let more = |port: &mut Config| {
@@ -86,37 +92,66 @@ fn ari_after(handover: Handover, was_on: bool, wanted: bool) -> Result<bool> {
             endpoint.add_ari();
         }
     };
-    let machine = Machine::with(more, more_below)?;
+    let core = Fixture::new()?;
+    let machine = Machine::with(&core, more, more_below)?;
 
     match handover {
-        Handover::Nothing => scene::clear(),
-        Handover::Devices => scene::begin_incoming(&machine.entries())?,
-        Handover::Contained => scene::begin_contained(),
+        Handover::Nothing => {}
+        Handover::Devices => core.start_incoming(&machine.entries())?,
+        Handover::Contained => core.contain(),
     }
     machine.fake.scan()?;
     Ok(machine.fake.get16(machine.ports[2], at) != 0)
 }
 
-/// Whether the bridge stays without a driver, whichever matches.
-fn stays_alone(machine: &Machine, bridge: Function) -> Result<bool> {
-    let dev = machine.fake.device(bridge).ok_or(ENODEV)?;
+/// `pci_liveupdate_is_live()`, as C calls it.
+fn is_live(machine: &Machine<'_>, function: Function) -> bool {
+    // SAFETY: A valid device.
+    let is_live = |dev| unsafe { bindings::pci_liveupdate_is_live(dev) };
 
-    Ok(binding::refuses(&dev, false, c"fabric"))
+    machine
+        .fake
+        .device(function)
+        .is_some_and(|dev| is_live(dev.raw()))
+}
+
+/// Sets `driver_override` of a device, or removes it if the name is empty.
+fn override_driver(dev: &pci::Device, name: &CStr) -> Result {
+    let (name, len) = (name.as_char_ptr(), name.to_bytes().len());
+
+    // SAFETY: A valid device, and a string of that length.
+    to_result(unsafe {
+        bindings::__device_set_driver_override(&raw mut (*dev.raw()).dev, name, len)
+    })
+}
+
+/// Whether a driver that has the ID of the device may bind to it.
+fn driver_match(machine: &Machine<'_>, function: Function, liveupdate: bool) -> Result<bool> {
+    let dev = machine.fake.device(function).ok_or(ENODEV)?;
+    let driver = bindings::pci_driver {
+        name: c"fabric".as_char_ptr(),
+        liveupdate,
+        ..Default::default()
+    };
+
+    // SAFETY: A valid device, and all of a driver that the function reads.
+    Ok(unsafe { bindings::pci_liveupdate_driver_match(dev.raw(), &raw const driver) })
 }
 
 #[kunit_tests(pci_liveupdate_fabric)]
 mod tests {
     use super::*;
 
-    /// While a device is incoming, nothing gets a bus number, and what would need one, or another
-    /// one, is left alone until the last device is finished.
+    /// While a device is incoming, no bus number is assigned. A bridge that would need one is left
+    /// alone until the last device is finished.
     #[test]
-    fn numbers_wait_for_finish() -> Result {
+    fn numbers_until_finish() -> Result {
         for numbers in [NONE, TAKEN] {
-            let machine = Machine::new()?;
-            let [bridge, below] = add_bridge(&machine, numbers)?;
+            let core = Fixture::new()?;
+            let machine = Machine::new(&core)?;
+            let [bridge, below] = add_bridge(&machine, BEHIND, numbers)?;
 
-            scene::begin_incoming(&machine.entries())?;
+            core.start_incoming(&machine.entries())?;
             machine.fake.scan()?;
             assert_eq!(nr_number_writes(&machine), 0);
             assert!(machine.fake.device(bridge).is_some());
@@ -125,28 +160,28 @@ mod tests {
             assert_eq!(nr_writes(&machine, bridge), 0);
 
             let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
-            incoming::finish(&dev);
+            core.finish(&dev);
             drop(dev);
             assert_eq!(machine.fake.numbers(bridge), Some(numbers));
             machine.fake.rescan();
             assert_eq!(machine.fake.numbers(bridge), Some(Numbers(4, 4)));
             assert!(machine.fake.device(below).is_some());
         }
-        scene::clear();
         Ok(())
     }
 
-    /// The same while a device is outgoing, until the last one is given back.
+    /// The same while a device is outgoing, until the last one is unpreserved.
     #[test]
-    fn numbers_wait_for_unpreserve() -> Result {
+    fn numbers_until_unpreserve() -> Result {
         for numbers in [NONE, TAKEN] {
-            let machine = Machine::new()?;
+            let core = Fixture::new()?;
+            let machine = Machine::new(&core)?;
 
-            scene::begin_outgoing(8)?;
+            core.start_outgoing(8)?;
             machine.fake.scan()?;
             let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
-            outgoing::preserve(&dev)?;
-            let [bridge, below] = add_bridge(&machine, numbers)?;
+            core.preserve(&dev)?;
+            let [bridge, below] = add_bridge(&machine, BEHIND, numbers)?;
             machine.fake.take_writes();
             machine.fake.rescan();
             assert_eq!(nr_number_writes(&machine), 0);
@@ -154,71 +189,136 @@ mod tests {
             machine.fake.rescan();
             assert_eq!(nr_writes(&machine, bridge), 0);
 
-            outgoing::unpreserve(&dev);
+            core.unpreserve(&dev);
             drop(dev);
             assert_eq!(machine.fake.numbers(bridge), Some(numbers));
             machine.fake.rescan();
             assert_eq!(machine.fake.numbers(bridge), Some(Numbers(4, 4)));
             assert!(machine.fake.device(below).is_some());
         }
-        scene::clear();
         Ok(())
     }
 
-    /// Unknown devices may be anywhere, so no number changes for the life of the kernel.
+    /// A bridge that is scanned first does not get the numbers of an incoming bridge beside it.
     #[test]
-    fn numbers_stay_when_contained() -> Result {
-        let machine = Machine::new()?;
-        let [bridge, _] = add_bridge(&machine, NONE)?;
+    fn numbers_of_incoming_bridge() -> Result {
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
+        let [bridge, _] = add_bridge(&machine, BEFORE, TAKEN)?;
 
-        scene::begin_contained();
+        core.start_incoming(&machine.entries())?;
+        machine.fake.scan()?;
+        assert_eq!(nr_number_writes(&machine), 0);
+        assert_eq!(machine.fake.numbers(bridge), Some(TAKEN));
+        assert!(machine.fake.device(bridge).is_some());
+        let endpoint = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        let above = path(&*endpoint).map(|dev| dev.key());
+        assert!(above.eq(machine.entries().into_iter().map(|(key, _)| key)));
+        Ok(())
+    }
+
+    /// When contained, live devices may be anywhere, so no bus number is assigned at all.
+    #[test]
+    fn numbers_when_contained() -> Result {
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
+        let [bridge, _] = add_bridge(&machine, BEHIND, NONE)?;
+
+        core.contain();
         machine.fake.scan()?;
         machine.fake.rescan();
         assert_eq!(nr_number_writes(&machine), 0);
         assert_eq!(machine.fake.numbers(bridge), Some(NONE));
         assert!(machine.fake.device(machine.endpoint).is_some());
-        scene::clear();
         Ok(())
     }
 
-    /// When contained, a bridge that was left alone gets no driver, which would set Bus Master
-    /// above devices that are not known. All others do, and with known devices it does as well.
+    /// When contained, no driver binds to a bridge that was left alone, as it would set Bus Master
+    /// above devices that are not known. With known devices, one does.
     #[test]
-    fn left_alone_without_driver() -> Result {
+    fn driver_of_bridge_left_alone() -> Result {
         for contained in [false, true] {
-            let machine = Machine::new()?;
-            let [bridge, _] = add_bridge(&machine, NONE)?;
+            let core = Fixture::new()?;
+            let machine = Machine::new(&core)?;
+            let [bridge, _] = add_bridge(&machine, BEHIND, NONE)?;
 
             if contained {
-                scene::begin_contained();
+                core.contain();
             } else {
-                scene::begin_incoming(&machine.entries())?;
+                core.start_incoming(&machine.entries())?;
             }
             machine.fake.scan()?;
-            assert_eq!(stays_alone(&machine, bridge)?, contained);
+            assert_eq!(driver_match(&machine, bridge, false)?, !contained);
             for port in machine.ports {
-                assert!(!stays_alone(&machine, port)?);
+                assert!(driver_match(&machine, port, false)?);
             }
         }
-        scene::clear();
         Ok(())
     }
 
-    /// The kernel chooses ACS for every port, but not for those above an incoming device. What a
-    /// reset clears comes back for as long as the port is there, also when nothing is incoming any
-    /// more.
+    /// A device is live while it or a device below it is incoming or outgoing.
     #[test]
-    fn acs_is_adopted() -> Result {
+    fn live_devices() -> Result {
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
+        let live = || machine.all().map(|function| is_live(&machine, function));
+
+        core.start_incoming(&machine.entries())?;
+        machine.fake.scan()?;
+        assert_eq!(live(), [true, true, true, true, false, false]);
+        let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        core.finish(&dev);
+        assert_eq!(live(), [false; 6]);
+
+        core.start_outgoing(8)?;
+        core.preserve(&dev)?;
+        assert_eq!(live(), [true, true, true, true, false, false]);
+        core.unpreserve(&dev);
+        assert_eq!(live(), [false; 6]);
+        Ok(())
+    }
+
+    /// Until it is finished, an incoming device is bound only to a driver that takes it over, or by
+    /// `driver_override`. The driver of a bridge need not.
+    #[test]
+    fn driver_of_incoming() -> Result {
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
+        let endpoint = machine.endpoint;
+
+        core.start_incoming(&machine.entries())?;
+        machine.fake.scan()?;
+        for function in machine.all() {
+            assert_eq!(
+                driver_match(&machine, function, false)?,
+                function != endpoint
+            );
+            assert!(driver_match(&machine, function, true)?);
+        }
+        let dev = machine.fake.device(endpoint).ok_or(ENODEV)?;
+        override_driver(&dev, c"fabric")?;
+        assert!(driver_match(&machine, endpoint, false)?);
+        override_driver(&dev, c"")?;
+        assert!(!driver_match(&machine, endpoint, false)?);
+        core.finish(&dev);
+        assert!(driver_match(&machine, endpoint, false)?);
+        Ok(())
+    }
+
+    /// The kernel chooses ACS Control of a port, but not above an incoming device. There it is
+    /// restored after a reset, also when nothing is incoming any more.
+    #[test]
+    fn acs() -> Result {
         for is_incoming in [false, true] {
+            let core = Fixture::new()?;
             let at = Config::express()?.add_acs(ACS);
             let more = |port: &mut Config| {
                 port.add_acs(ACS);
             };
-            let machine = Machine::with(more, |_| {})?;
+            let machine = Machine::with(&core, more, |_| {})?;
 
-            scene::clear();
             if is_incoming {
-                scene::begin_incoming(&machine.entries())?;
+                core.start_incoming(&machine.entries())?;
             }
             machine.fake.scan()?;
             let writes = machine.fake.take_writes();
@@ -234,22 +334,21 @@ mod tests {
             assert_eq!(kept, is_incoming);
 
             let endpoint = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
-            incoming::finish(&endpoint);
+            core.finish(&endpoint);
             drop(endpoint);
-            assert!(!incoming::is_incoming(&dev));
+            assert!(!core.is_incoming(&dev));
             save_and_restore(&dev, || machine.fake.set16(port, at, 0));
             let kept = machine.fake.get16(port, at) == ACS;
             assert_eq!(kept, is_incoming);
             drop(dev);
         }
-        scene::clear();
         Ok(())
     }
 
-    /// ARI Forwarding of a port above an incoming device stays off, and on. That of any port does
-    /// when contained. Otherwise it is as the device below wants it.
+    /// ARI Forwarding of a port stays as it is above an incoming device and when contained.
+    /// Otherwise it is chosen by the device below.
     #[test]
-    fn ari_is_adopted() -> Result {
+    fn ari() -> Result {
         for handover in [Handover::Nothing, Handover::Devices, Handover::Contained] {
             for (was_on, wanted) in [(false, false), (false, true), (true, false), (true, true)] {
                 let expected = if handover == Handover::Nothing {
@@ -261,7 +360,6 @@ mod tests {
                 assert_eq!(ari_after(handover, was_on, wanted)?, expected);
             }
         }
-        scene::clear();
         Ok(())
     }
 }

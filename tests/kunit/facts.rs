@@ -1,176 +1,171 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which devices may be preserved, from what the kernel knows of them.
+//! Which devices are eligible, from what the kernel knows of them.
 
 use super::{
     bare::{
         Dev,
-        Forest,
-        Trait, //
+        Property,
+        Topology, //
     },
-    scene, //
+    fixture::Fixture, //
 };
 use crate::{
-    device::{
-        DeviceExt,
-        Flag, //
-    },
-    incoming,
+    device::DeviceExt,
     logic::{
-        may_preserve,
-        Objection, //
-    },
-    outgoing, //
+        eligible,
+        Function,
+        Ineligible,
+        Slot, //
+    }, //
 };
 use kernel::prelude::*;
 
 /// Two endpoints below a root port. The first one is what the tests are about.
-fn pair() -> Result<(Forest, Dev, Dev)> {
-    let mut forest = Forest::with_room(1, 2, 3)?;
-    let root = forest.root(0x12_0000, 0)?;
-    let (_, below) = forest.bridge(root, 0x08, 1)?;
-    let dev = forest.endpoint(below, 0)?;
-    let other = forest.endpoint(below, 1)?;
+fn pair() -> Result<(Topology, Dev, Dev)> {
+    let mut topology = Topology::with_room(1, 2, 3)?;
+    let root = topology.root(0x12_0000, 0)?;
+    let (_, below) = topology.bridge(root, 0x08, 1)?;
+    let dev = topology.endpoint(below, 0)?;
+    let other = topology.endpoint(below, 1)?;
 
-    Ok((forest, dev, other))
+    Ok((topology, dev, other))
 }
 
 #[kunit_tests(pci_liveupdate_facts)]
 mod tests {
     use super::*;
 
-    /// Each objection, and what is none. Nothing is counted for whoever meets one.
+    /// Each property that makes a device ineligible, and one that does not. Nothing is counted for
+    /// an ineligible device.
     #[test]
-    fn objections() -> Result {
-        type Row = (fn(Dev) -> Option<Trait>, Option<Objection>);
+    fn ineligible() -> Result {
+        let core = Fixture::new()?;
+        type Row = (fn(Dev) -> Option<Property>, Option<Ineligible>);
         let table: [Row; 5] = [
             (|_| None, None),
-            (|_| Some(Trait::Physical(0)), None),
+            (|_| Some(Property::Physfn(0)), None),
+            (|_| Some(Property::Physfn(1)), Some(Ineligible::VfsEnabled)),
             (
-                |_| Some(Trait::Physical(1)),
-                Some(Objection::VirtualsEnabled),
+                |other| Some(Property::VirtfnOf(other)),
+                Some(Ineligible::Virtfn),
             ),
-            (
-                |other| Some(Trait::VirtualOf(other)),
-                Some(Objection::Virtual),
-            ),
-            (|_| Some(Trait::AcsQuirk), Some(Objection::AcsQuirk)),
+            (|_| Some(Property::AcsQuirk), Some(Ineligible::AcsQuirk)),
         ];
 
-        for (what, objection) in table {
-            let (mut forest, dev, other) = pair()?;
+        for (what, reason) in table {
+            let (mut topology, dev, other) = pair()?;
             if let Some(what) = what(other) {
-                forest.give(dev, what);
+                topology.set(dev, what)?;
             }
-            let dev = forest.get(dev);
-            scene::begin_outgoing(8)?;
+            let dev = topology.get(dev);
+            core.start_outgoing(8)?;
 
-            assert_eq!(may_preserve(&dev.facts()).err(), objection);
-            let expected = objection.map(|_| EINVAL);
-            assert_eq!(outgoing::preserve(dev).err(), expected);
-            assert_eq!(dev.has(Flag::Outgoing), objection.is_none());
-            let counted = if objection.is_none() { 2 } else { 0 };
-            assert_eq!(scene::nr_outgoing(), Some(counted));
+            assert_eq!(eligible(&dev.facts()).err(), reason);
+            let expected = reason.map(|_| EINVAL);
+            assert_eq!(core.preserve(dev).err(), expected);
+            assert_eq!(dev.outgoing().is_some(), reason.is_none());
+            let counted = if reason.is_none() { 2 } else { 0 };
+            assert_eq!(core.nr_outgoing(), Some(counted));
         }
-        scene::clear();
         Ok(())
     }
 
-    /// An ACS quirk of a bridge above counts as well. One of a bridge beside them does not.
+    /// An ACS quirk of a bridge above makes a device ineligible as well, that of another bridge does
+    /// not.
     #[test]
     fn acs_quirk_above() -> Result {
+        let core = Fixture::new()?;
         for (quirky, may) in [(0, false), (1, false), (2, true)] {
-            let mut forest = Forest::with_room(1, 4, 4)?;
-            let root = forest.root(0x12_0000, 0)?;
-            let (port, below) = forest.bridge(root, 0x08, 1)?;
-            let (switch, lowest) = forest.bridge(below, 0, 2)?;
-            let (beside, _) = forest.bridge(root, 0x10, 3)?;
-            let dev = forest.endpoint(lowest, 0)?;
-            forest.give([port, switch, beside][quirky], Trait::AcsQuirk);
-            let dev = forest.get(dev);
+            let mut topology = Topology::with_room(1, 4, 4)?;
+            let root = topology.root(0x12_0000, 0)?;
+            let (port, below) = topology.bridge(root, 0x08, 1)?;
+            let (switch, lowest) = topology.bridge(below, 0, 2)?;
+            let (beside, _) = topology.bridge(root, 0x10, 3)?;
+            let dev = topology.endpoint(lowest, 0)?;
+            topology.set([port, switch, beside][quirky], Property::AcsQuirk)?;
+            let dev = topology.get(dev);
 
-            scene::begin_outgoing(8)?;
-            let objection = (!may).then_some(Objection::AcsQuirk);
-            assert_eq!(may_preserve(&dev.facts()).err(), objection);
+            core.start_outgoing(8)?;
+            let reason = (!may).then_some(Ineligible::AcsQuirk);
+            assert_eq!(eligible(&dev.facts()).err(), reason);
             let expected = if may { Ok(()) } else { Err(EINVAL) };
-            assert_eq!(outgoing::preserve(dev), expected);
-            assert_eq!(dev.has(Flag::Outgoing), may);
-            assert_eq!(scene::nr_outgoing(), Some(if may { 3 } else { 0 }));
+            assert_eq!(core.preserve(dev), expected);
+            assert_eq!(dev.outgoing().is_some(), may);
+            assert_eq!(core.nr_outgoing(), Some(if may { 3 } else { 0 }));
         }
-        scene::clear();
         Ok(())
     }
 
-    /// A frozen device is neither taken nor given back, its neighbour is.
+    /// A frozen device can be neither preserved nor unpreserved.
     #[test]
     fn frozen() -> Result {
-        let (forest, dev, other) = pair()?;
-        let (dev, other) = (forest.get(dev), forest.get(other));
+        let core = Fixture::new()?;
+        let (topology, dev, other) = pair()?;
+        let (dev, other) = (topology.get(dev), topology.get(other));
 
-        scene::begin_outgoing(8)?;
-        outgoing::preserve(other)?;
-        outgoing::freeze(dev);
-        outgoing::freeze(other);
+        core.start_outgoing(8)?;
+        core.preserve(other)?;
+        core.freeze_device(dev);
+        core.freeze_device(other);
 
-        assert_eq!(may_preserve(&dev.facts()), Err(Objection::Frozen));
-        assert_eq!(outgoing::preserve(dev), Err(EINVAL));
-        outgoing::unpreserve(other);
-        assert_eq!(scene::outgoing_count(other.key()), 1);
-        assert!(other.has(Flag::Outgoing));
-        scene::clear();
+        assert_eq!(eligible(&dev.facts()), Err(Ineligible::Frozen));
+        assert_eq!(core.preserve(dev), Err(EINVAL));
+        core.unpreserve(other);
+        assert_eq!(core.outgoing_count(other.key()), 1);
+        assert!(other.outgoing().is_some());
         Ok(())
     }
 
-    /// A removed device is refused: nobody would give its counts back.
+    /// A removed device cannot be preserved: nothing would unpreserve it.
     #[test]
     fn removed() -> Result {
-        let (mut forest, dev, _) = pair()?;
+        let core = Fixture::new()?;
+        let (topology, dev, _) = pair()?;
+        let dev = topology.get(dev);
 
-        forest.give(dev, Trait::Removed);
-        scene::begin_outgoing(8)?;
-        assert_eq!(outgoing::preserve(forest.get(dev)), Err(ENODEV));
-        assert_eq!(scene::nr_outgoing(), Some(0));
-        scene::clear();
+        core.start_outgoing(8)?;
+        core.cleanup_device(dev);
+        assert_eq!(core.preserve(dev), Err(ENODEV));
+        assert!(dev.outgoing().is_none());
+        assert_eq!(core.nr_outgoing(), Some(0));
         Ok(())
     }
 
-    /// What the core notes on a device: each on its own, on and off.
+    /// The slots of a device, each on its own, up to the highest number. A new device has none.
     #[test]
-    fn flags_do_not_meet() -> Result {
-        let flags = [Flag::Incoming, Flag::Outgoing, Flag::Frozen];
-        let (forest, dev, other) = pair()?;
-        let (dev, other) = (forest.get(dev), forest.get(other));
+    fn slots() -> Result {
+        let (topology, dev, other) = pair()?;
+        let (dev, other) = (topology.get(dev), topology.get(other));
+        let all = [None, Slot::of(0), Slot::of(1), Slot::of(u32::MAX - 1)];
 
-        for set in 0..8u32 {
-            let wanted = |nr: usize| set >> nr & 1 != 0;
-
-            for (nr, flag) in flags.into_iter().enumerate() {
-                dev.note(flag, wanted(nr));
+        assert!(Slot::of(u32::MAX).is_none());
+        assert_eq!((dev.outgoing(), dev.incoming()), (None, None));
+        for outgoing in all {
+            for incoming in all {
+                dev.set_outgoing(outgoing);
+                dev.set_incoming(incoming);
+                assert_eq!((dev.outgoing(), dev.incoming()), (outgoing, incoming));
+                assert_eq!((other.outgoing(), other.incoming()), (None, None));
             }
-            for (nr, flag) in flags.into_iter().enumerate() {
-                assert_eq!(dev.has(flag), wanted(nr));
-                assert!(!other.has(flag));
-            }
-            assert!(!dev.is_removed());
         }
         Ok(())
     }
 
-    /// With nothing handed over and no file preserved, everybody hears that.
+    /// Nothing was handed over and no file is preserved.
     #[test]
-    fn nothing_there() -> Result {
-        let (forest, dev, _) = pair()?;
-        let dev = forest.get(dev);
+    fn no_live_update() -> Result {
+        let core = Fixture::new()?;
+        let (topology, dev, _) = pair()?;
+        let dev = topology.get(dev);
 
-        scene::clear();
-        incoming::setup(dev);
-        assert!(!incoming::is_incoming(dev));
-        incoming::finish(dev);
-        assert_eq!(outgoing::preserve(dev), Err(ENOENT));
-        outgoing::unpreserve(dev);
-        outgoing::cleanup(dev);
-        incoming::cleanup(dev);
-        assert_eq!(scene::nr_outgoing(), None);
+        core.setup_device(dev);
+        assert!(!core.is_incoming(dev));
+        core.finish(dev);
+        assert_eq!(core.preserve(dev), Err(ENOENT));
+        core.unpreserve(dev);
+        core.cleanup_device(dev);
+        assert_eq!(core.nr_outgoing(), None);
         Ok(())
     }
 }

@@ -4,18 +4,19 @@
 //!
 //! ```text
 //!   FakeBus::new()   plug(), plug()    scan()   device(), remove(), rescan()   drop
-//!   the segment      hardware appears  the PCI core enumerates it              and forgets it
+//!   the segment      functions appear  the PCI core enumerates and removes     all are removed
 //! ```
 //!
-//! The PCI core is the real one, with all its hooks. What it reads and writes goes to a [`Config`]
-//! per function, by way of the bus numbers in the bridges, like on a wire. Every write is logged.
-//! No driver binds: the devices are never added to the bus in that sense.
+//! The PCI core calls all its hooks as usual. Its configuration accesses are routed by the bus
+//! numbers in the bridges to a [`Config`] per function, and every write is logged. No driver binds,
+//! as the devices are never added.
 
 use super::{
     config::{
         Config,
         Numbers, //
     },
+    fixture::Fixture,
     hardware::{
         Function,
         Hardware,
@@ -23,15 +24,15 @@ use super::{
         ROOT, //
     }, //
 };
-use crate::abi::Key;
+use crate::{
+    abi::Key,
+    device, //
+};
 use core::{
     cell::Cell,
     marker::PhantomData,
     ops::Deref,
-    ptr::{
-        self,
-        NonNull, //
-    }, //
+    ptr, //
 };
 use kernel::{
     bindings,
@@ -49,7 +50,7 @@ use kernel::{
     types::Opaque, //
 };
 
-/// Segments from here on are no machine's: ACPI has 16 bits for them, VMD counts on from there.
+/// No real segment has such a number: those of ACPI have 16 bits, and VMD goes on from there.
 static NEXT_DOMAIN: Atomic<u32> = Atomic::new(0x12000);
 
 static OPS: Ops = Ops(bindings::pci_ops {
@@ -67,12 +68,14 @@ unsafe impl Sync for Ops {}
 
 /// A host bridge with everything below it.
 ///
+/// Its devices have slots in the core of the fixture, which is why it cannot outlive that one.
+///
 /// # Invariants
 ///
 /// `root` is null, or the root bus that [`scan`](Self::scan) made, whose `sysdata` is this.
 #[pin_data(PinnedDrop)]
 #[repr(C)]
-pub(crate) struct FakeBus {
+pub(crate) struct FakeBus<'a> {
     // The PCI core of x86 wants this at the start of what `sysdata` points to.
     sysdata: Opaque<bindings::pci_sysdata>,
     /// All bus numbers of the segment.
@@ -81,11 +84,12 @@ pub(crate) struct FakeBus {
     root: Cell<*mut bindings::pci_bus>,
     #[pin]
     hardware: SpinLock<Hardware>,
+    fixture: PhantomData<&'a Fixture>,
 }
 
-impl FakeBus {
+impl<'a> FakeBus<'a> {
     /// Makes an empty segment.
-    pub(crate) fn new() -> Result<Pin<KBox<Self>>> {
+    pub(crate) fn new(_: &'a Fixture) -> Result<Pin<KBox<Self>>> {
         let domain = NEXT_DOMAIN.fetch_add(1, Relaxed);
         let sysdata = bindings::pci_sysdata {
             // CAST: there are far less than 2^31 tests.
@@ -109,6 +113,7 @@ impl FakeBus {
                 domain,
                 root: Cell::new(ptr::null_mut()),
                 hardware <- new_spinlock!(Hardware::new()),
+                fixture: PhantomData,
             }),
             GFP_KERNEL,
         )
@@ -124,12 +129,12 @@ impl FakeBus {
         self.hardware.lock().plug(under, devfn, config)
     }
 
-    /// Has a function disappear, without a word to the PCI core.
+    /// Has a function disappear, without telling the PCI core.
     pub(crate) fn unplug(&self, function: Function) {
         self.hardware.lock().unplug(function);
     }
 
-    /// Has the PCI core meet the host bridge, once.
+    /// Has the PCI core enumerate the host bridge. To be called once.
     pub(crate) fn scan(&self) -> Result {
         let windows = Opaque::<bindings::list_head>::uninit();
 
@@ -158,7 +163,7 @@ impl FakeBus {
         Ok(())
     }
 
-    /// Has the PCI core look for functions that it does not know yet.
+    /// Has the PCI core enumerate the functions that it does not know yet.
     pub(crate) fn rescan(&self) {
         let root = self.root.get();
 
@@ -168,7 +173,7 @@ impl FakeBus {
         }
     }
 
-    /// Has the PCI core forget a device, with everything below it.
+    /// Has the PCI core remove a device, with everything below it.
     pub(crate) fn remove(&self, dev: Device<'_>) {
         let raw = ptr::from_ref(&*dev.0).cast_mut().cast();
 
@@ -176,29 +181,21 @@ impl FakeBus {
         locked(|| unsafe { bindings::pci_stop_and_remove_bus_device(raw) });
     }
 
-    /// The name of a function, as the bridges above it are set up now.
+    /// The address of a function, as the bridges above it are set up now.
     pub(crate) fn key(&self, function: Function) -> Option<Key> {
         let bdf = self.hardware.lock().bdf(function)?;
 
         Some(Key::new(self.domain, bdf))
     }
 
-    /// What the PCI core knows of a function.
+    /// The device of a function, if the PCI core has enumerated it.
     pub(crate) fn device(&self, function: Function) -> Option<Device<'_>> {
-        let [bus, devfn] = self.key(function)?.bdf().to_be_bytes();
-        // CAST: as in `new()`.
-        let domain = self.domain as c_int;
-
-        // SAFETY: Always safe to call. It returns null, or a device with a reference for us.
-        let dev =
-            unsafe { bindings::pci_get_domain_bus_and_slot(domain, bus.into(), devfn.into()) };
-        // SAFETY: See above; `pci::Device` is a transparent wrapper of `struct pci_dev`.
-        let dev = NonNull::new(dev).map(|dev| unsafe { ARef::from_raw(dev.cast()) });
+        let dev = device::find(self.key(function)?);
 
         dev.map(|dev| Device(dev, PhantomData))
     }
 
-    /// A register, as the hardware has it.
+    /// The value of a register, whatever software may read.
     pub(crate) fn get16(&self, function: Function, at: usize) -> u16 {
         let mut hardware = self.hardware.lock();
 
@@ -221,7 +218,7 @@ impl FakeBus {
         hardware.config(function).and_then(|c| c.numbers())
     }
 
-    /// What the kernel has written since the last time this was asked.
+    /// What the kernel has written since the last call.
     pub(crate) fn take_writes(&self) -> KVec<Write> {
         self.hardware.lock().take_writes()
     }
@@ -229,7 +226,7 @@ impl FakeBus {
     /// # Safety
     ///
     /// `bus` must be below a root bus that [`scan`](Self::scan) made.
-    unsafe fn of<'a>(bus: *mut bindings::pci_bus) -> (&'a Self, u8) {
+    unsafe fn of<'b>(bus: *mut bindings::pci_bus) -> (&'b Self, u8) {
         // SAFETY: The `sysdata` of each bus is that of the root bus, which is the first field of a
         // `FakeBus`, by the safety requirements and the type invariant.
         unsafe { (&*(*bus).sysdata.cast(), (*bus).number) }
@@ -237,13 +234,12 @@ impl FakeBus {
 }
 
 #[pinned_drop]
-impl PinnedDrop for FakeBus {
+impl PinnedDrop for FakeBus<'_> {
     fn drop(self: Pin<&mut Self>) {
         let root = self.root.get();
 
         if !root.is_null() {
-            // SAFETY: By the type invariant, the bus is there, and this is the only place that
-            // takes it away.
+            // SAFETY: By the type invariant, the bus is there, and nothing else removes it.
             locked(|| unsafe {
                 bindings::pci_stop_root_bus(root);
                 bindings::pci_remove_root_bus(root);
@@ -252,8 +248,8 @@ impl PinnedDrop for FakeBus {
     }
 }
 
-/// A device of a [`FakeBus`], kept from being freed.
-pub(crate) struct Device<'a>(ARef<pci::Device>, PhantomData<&'a FakeBus>);
+/// A device of a [`FakeBus`], with a reference.
+pub(crate) struct Device<'a>(ARef<pci::Device>, PhantomData<&'a ()>);
 
 impl Deref for Device<'_> {
     type Target = pci::Device;
@@ -263,8 +259,8 @@ impl Deref for Device<'_> {
     }
 }
 
-/// Runs `f` as whoever adds and removes devices has to. A failed assertion ends the task, so there
-/// must be none in it.
+/// Runs `f` with `pci_rescan_remove_lock` held. It must not assert: a failed assertion ends the task
+/// without unlocking.
 pub(crate) fn locked<T>(f: impl FnOnce() -> T) -> T {
     // SAFETY: No test holds the lock already. It is given back below.
     unsafe { bindings::pci_lock_rescan_remove() };

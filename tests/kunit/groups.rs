@@ -4,20 +4,17 @@
 
 use super::{
     fake_bus::Device,
+    fixture::Fixture,
     hardware::Function,
-    machine::Machine,
-    scene, //
+    machine::Machine, //
 };
 use crate::{
-    device::{
-        DeviceExt,
-        Flag, //
-    },
+    device::DeviceExt,
     logic::{
-        may_preserve,
-        Objection, //
-    },
-    outgoing, //
+        eligible,
+        Function as _,
+        Ineligible, //
+    }, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -33,14 +30,14 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// A group that we have a reference to. Each of `members` is in it, and in no other.
+/// The value has a reference on the group. Each of `members` is in it, and in no other one.
 struct Group<'a> {
     group: NonNull<bindings::iommu_group>,
     members: KVec<Device<'a>>,
 }
 
 impl<'a> Group<'a> {
-    fn new(machine: &'a Machine, functions: &[Function]) -> Result<Self> {
+    fn new(machine: &'a Machine<'_>, functions: &[Function]) -> Result<Self> {
         // SAFETY: Always safe to call.
         let group = from_err_ptr(unsafe { bindings::iommu_group_alloc() })?;
         // INVARIANT: The reference is the one that came with the group.
@@ -79,10 +76,11 @@ impl Drop for Group<'_> {
 mod tests {
     use super::*;
 
-    /// Bridges above a device may be in its group. Nobody else may, be it below or beside it.
+    /// Only bridges above a device may be in its group.
     #[test]
-    fn only_what_is_above() -> Result {
-        let machine = Machine::new()?;
+    fn only_bridges_above() -> Result {
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
         let [root, upstream, downstream] = machine.ports;
         let ([first, second], dev) = (machine.slot, machine.endpoint);
         let table: [(Function, &[Function], bool); 8] = [
@@ -96,23 +94,21 @@ mod tests {
             (root, &[root], true),
         ];
 
-        scene::clear();
         machine.fake.scan()?;
         for (function, members, may) in table {
             let group = Group::new(&machine, members)?;
             let dev = machine.fake.device(function).ok_or(ENODEV)?;
-            let objection = may_preserve(&dev.facts()).err();
+            let reason = eligible(&dev.facts()).err();
 
-            scene::begin_outgoing(8)?;
-            let preserved = outgoing::preserve(&dev);
+            core.start_outgoing(8)?;
+            let preserved = core.preserve(&dev);
             drop(group);
-            assert_eq!(objection, (!may).then_some(Objection::GroupShared));
+            assert_eq!(reason, (!may).then_some(Ineligible::GroupShared));
             assert_eq!(preserved.err(), (!may).then_some(EINVAL));
-            assert_eq!(dev.has(Flag::Outgoing), may);
-            outgoing::unpreserve(&dev);
-            assert_eq!(scene::nr_outgoing(), Some(0));
+            assert_eq!(dev.outgoing().is_some(), may);
+            core.unpreserve(&dev);
+            assert_eq!(core.nr_outgoing(), Some(0));
         }
-        scene::clear();
         Ok(())
     }
 }

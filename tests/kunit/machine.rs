@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A small machine on a fake bus, for tests that do not care how it looks.
+//! A small topology on a fake bus, for tests that do not depend on how it looks.
 
 use super::{
     config::{
@@ -11,38 +11,38 @@ use super::{
         MASTER, //
     },
     fake_bus::FakeBus,
+    fixture::Fixture,
     hardware::Function, //
 };
 use crate::{
     abi::Key,
-    device::{
-        DeviceExt,
-        Flag, //
-    },
-    incoming, //
+    logic::Function as _, //
 };
 use kernel::prelude::*;
 
 /// A segment with a switch, an endpoint below it, and two functions in a slot of the root bus.
-pub(crate) struct Machine {
-    pub(crate) fake: Pin<KBox<FakeBus>>,
+pub(crate) struct Machine<'a> {
+    pub(crate) fake: Pin<KBox<FakeBus<'a>>>,
+    core: &'a Fixture,
     /// Root port, upstream port, downstream port.
     pub(crate) ports: [Function; 3],
     pub(crate) endpoint: Function,
     pub(crate) slot: [Function; 2],
 }
 
-impl Machine {
-    pub(crate) fn new() -> Result<Self> {
-        Self::with(|_| {}, |_| {})
+impl<'a> Machine<'a> {
+    /// Plugs everything in, with Bus Master set.
+    pub(crate) fn new(core: &'a Fixture) -> Result<Self> {
+        Self::with(core, |_| {}, |_| {})
     }
 
-    /// The same, with ports and an endpoint below them that have more than they need.
+    /// The same, with more capabilities in each port and in the endpoint below them.
     pub(crate) fn with(
+        core: &'a Fixture,
         more: impl Fn(&mut Config),
         more_below: impl Fn(&mut Config),
     ) -> Result<Self> {
-        let fake = FakeBus::new()?;
+        let fake = FakeBus::new(core)?;
         let port = |port, from| {
             let mut config = Config::port(port, Numbers(from, 3))?;
             more(&mut config);
@@ -66,6 +66,7 @@ impl Machine {
 
         Ok(Self {
             fake,
+            core,
             ports: [root, upstream, downstream],
             endpoint,
             slot,
@@ -96,13 +97,13 @@ impl Machine {
     pub(crate) fn is_incoming(&self, function: Function) -> bool {
         let dev = self.fake.device(function);
 
-        dev.is_some_and(|dev| incoming::is_incoming(&dev))
+        dev.is_some_and(|dev| self.core.is_incoming(&dev))
     }
 
     pub(crate) fn is_outgoing(&self, function: Function) -> bool {
         let dev = self.fake.device(function);
 
-        dev.is_some_and(|dev| dev.has(Flag::Outgoing))
+        dev.is_some_and(|dev| dev.outgoing().is_some())
     }
 
     pub(crate) fn has_master(&self, function: Function) -> bool {

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Bus Master of devices that run for another kernel, and of what is above them.
+//! Bus Master of live devices and of the bridges above them.
 
 use super::{
+    fixture::Fixture,
     hardware::Function,
-    machine::Machine,
-    scene, //
+    machine::Machine, //
 };
-use crate::{
-    device::DeviceExt,
-    incoming,
-    outgoing, //
-};
+use crate::device::DeviceExt;
 use kernel::{
     bindings,
     error::to_result,
@@ -25,8 +21,8 @@ fn clear_master(dev: &pci::Device) {
     unsafe { bindings::pci_clear_master(dev.raw()) };
 }
 
-/// A driver that has nothing to do, like that of a port without services.
-fn come_and_go(dev: &pci::Device) -> Result {
+/// A driver that enables its device and disables it again, like that of a port without services.
+fn enable_and_disable(dev: &pci::Device) -> Result {
     // SAFETY: A valid device, that is disabled as often as it is enabled.
     unsafe {
         to_result(bindings::pci_enable_device(dev.raw()))?;
@@ -36,15 +32,16 @@ fn come_and_go(dev: &pci::Device) -> Result {
     Ok(())
 }
 
-/// What each of them, one by one, leaves of Bus Master.
+/// Whether Bus Master is set after each of them.
 ///
-/// From the second one on, the bridges above stay enabled, so this is for them first.
-fn stop(machine: &Machine, function: Function) -> Result<[bool; 2]> {
+/// The second one leaves the bridges above the device enabled, so it has to be called for them
+/// before.
+fn stop(machine: &Machine<'_>, function: Function) -> Result<[bool; 2]> {
     let dev = machine.fake.device(function).ok_or(ENODEV)?;
 
     clear_master(&dev);
     let after_clear = machine.has_master(function);
-    come_and_go(&dev)?;
+    enable_and_disable(&dev)?;
     Ok([after_clear, machine.has_master(function)])
 }
 
@@ -52,12 +49,12 @@ fn stop(machine: &Machine, function: Function) -> Result<[bool; 2]> {
 mod tests {
     use super::*;
 
-    /// Without Live Update, whoever means to clear Bus Master does.
+    /// Bus Master of a device that is not live is cleared.
     #[test]
     fn cleared() -> Result {
-        let machine = Machine::new()?;
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
 
-        scene::clear();
         machine.fake.scan()?;
         for function in machine.all() {
             assert!(machine.has_master(function));
@@ -66,12 +63,13 @@ mod tests {
         Ok(())
     }
 
-    /// Nobody does on an incoming device and above it, until it is finished.
+    /// On an incoming device and on the bridges above it, it stays set until finish.
     #[test]
     fn kept_while_incoming() -> Result {
-        let machine = Machine::new()?;
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
 
-        scene::begin_incoming(&machine.entries())?;
+        core.start_incoming(&machine.entries())?;
         machine.fake.scan()?;
         for function in machine.all() {
             let kept = machine.path().contains(&function);
@@ -81,34 +79,33 @@ mod tests {
         }
 
         let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
-        incoming::finish(&dev);
+        core.finish(&dev);
         drop(dev);
         assert_eq!(stop(&machine, machine.endpoint)?, [false; 2]);
-        scene::clear();
         Ok(())
     }
 
-    /// A device that goes to the next kernel is its driver's until the last moment. The bridges
-    /// above it are not.
+    /// The driver of an outgoing device may clear it before the jump. On the bridges above, it stays
+    /// set.
     #[test]
     fn kept_above_outgoing() -> Result {
-        let machine = Machine::new()?;
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
 
-        scene::begin_outgoing(8)?;
+        core.start_outgoing(8)?;
         machine.fake.scan()?;
         let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
-        outgoing::preserve(&dev)?;
+        core.preserve(&dev)?;
         for function in machine.all() {
             let kept = machine.ports.contains(&function);
 
             assert_eq!(stop(&machine, function)?, [kept; 2]);
         }
 
-        outgoing::unpreserve(&dev);
+        core.unpreserve(&dev);
         drop(dev);
         let [after_clear, _] = stop(&machine, machine.ports[0])?;
         assert!(!after_clear);
-        scene::clear();
         Ok(())
     }
 }

@@ -1,35 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a device is called, and what is above it.
+//! The address of a device, and the bridges above it.
 
 use super::bare::{
-    Forest,
     Shape, //
+    Topology,
 };
 use crate::{
     abi::Key,
-    device::{
-        line,
+    logic::{
         path,
-        DeviceExt, //
-    },
-    logic::Function, //
+        Function, //
+    }, //
 };
 use core::iter;
 use kernel::prelude::*;
 
-/// The path of an endpoint of `shape`, as it should be.
-fn expected(shape: &Shape, endpoint: usize) -> impl Iterator<Item = Function> + '_ {
+/// The path of an endpoint of `shape`, as it should be: each address, and whether it is a bridge.
+fn expected(shape: &Shape, endpoint: usize) -> impl Iterator<Item = (Key, bool)> + '_ {
     let above = usize::from(shape.depth) - 1;
     let first = endpoint / usize::from(shape.endpoints) * above;
-    let device = Function {
-        key: shape.endpoint_key(endpoint),
-        bridge: false,
-    };
-    let bridges = (first..first + above).rev().map(|nr| Function {
-        key: shape.bridge_key(nr),
-        bridge: true,
-    });
+    let device = (shape.endpoint_key(endpoint), false);
+    let bridges = (first..first + above)
+        .rev()
+        .map(|nr| (shape.bridge_key(nr), true));
 
     // The prelude has another `chain`.
     Iterator::chain(iter::once(device), bridges)
@@ -39,7 +33,7 @@ fn expected(shape: &Shape, endpoint: usize) -> impl Iterator<Item = Function> + 
 mod tests {
     use super::*;
 
-    /// Every depth, several segments: each path is the device and the bridges above it, in order.
+    /// At any depth, in any segment, a path is the device and the bridges above it, in that order.
     #[test]
     fn paths_lead_to_the_root_port() -> Result {
         for depth in 1..=8 {
@@ -48,17 +42,18 @@ mod tests {
                 endpoints: 5,
                 depth,
             };
-            let grown = shape.grow()?;
+            let built = shape.build()?;
 
-            for (nr, dev) in grown.endpoints.iter().enumerate() {
-                let dev = grown.forest.get(*dev);
+            for (nr, dev) in built.endpoints.iter().enumerate() {
+                let dev = built.topology.get(*dev);
 
                 assert_eq!(dev.key(), shape.endpoint_key(nr));
-                assert_eq!(line(dev).count(), usize::from(depth));
-                assert!(path(dev).iter().eq(expected(&shape, nr)));
+                assert_eq!(path(dev).count(), usize::from(depth));
+                let found = path(dev).map(|function| (function.key(), function.is_bridge()));
+                assert!(found.eq(expected(&shape, nr)));
             }
-            for (nr, dev) in grown.bridges.iter().enumerate() {
-                let dev = grown.forest.get(*dev);
+            for (nr, dev) in built.bridges.iter().enumerate() {
+                let dev = built.topology.get(*dev);
 
                 assert!(dev.is_bridge());
                 assert_eq!(dev.key(), shape.bridge_key(nr));
@@ -67,9 +62,9 @@ mod tests {
         Ok(())
     }
 
-    /// The ends of each number get into the name, and none of them spills into another.
+    /// The lowest and the highest value of each number are in the key, apart from each other.
     #[test]
-    fn names_keep_all_bits() -> Result {
+    fn keys_have_all_bits() -> Result {
         for (domain, bus, devfn, index) in [
             (0, 0, 0, 0),
             (0, 0, 0xff, 0xff),
@@ -79,10 +74,10 @@ mod tests {
             (0x1_0000, 0, 0, 0x1_0000_0000),
             (0x7fff_ffff, 0x80, 0x01, 0x7fff_ffff_8001),
         ] {
-            let mut forest = Forest::with_room(1, 1, 1)?;
-            let root = forest.root(domain, bus)?;
-            let dev = forest.endpoint(root, devfn)?;
-            let key = forest.get(dev).key();
+            let mut topology = Topology::with_room(1, 1, 1)?;
+            let root = topology.root(domain, bus)?;
+            let dev = topology.endpoint(root, devfn)?;
+            let key = topology.get(dev).key();
 
             assert_eq!(key, Key::new(domain, u16::from_be_bytes([bus, devfn])));
             assert_eq!(key.index(), index);
@@ -90,18 +85,18 @@ mod tests {
         Ok(())
     }
 
-    /// Nothing is above a device on a root bus, whatever the number of that bus.
+    /// A device on a root bus has no bridge above it, whatever the number of that bus.
     #[test]
     fn root_buses_end_paths() -> Result {
         for number in [0, 1, 0x80, 0xff] {
-            let mut forest = Forest::with_room(1, 2, 2)?;
-            let root = forest.root(0x12_3456, number)?;
-            let (port, below) = forest.bridge(root, 0x10, 0x42)?;
-            let dev = forest.endpoint(below, 0)?;
+            let mut topology = Topology::with_room(1, 2, 2)?;
+            let root = topology.root(0x12_3456, number)?;
+            let (port, below) = topology.bridge(root, 0x10, 0x42)?;
+            let dev = topology.endpoint(below, 0)?;
 
-            let above = forest.get(dev).upstream().map(|bridge| bridge.key());
-            assert_eq!(above, Some(forest.get(port).key()));
-            assert!(forest.get(port).upstream().is_none());
+            let above = topology.get(dev).upstream().map(|bridge| bridge.key());
+            assert_eq!(above, Some(topology.get(port).key()));
+            assert!(topology.get(port).upstream().is_none());
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Bus Master is kept along the path of a preserved device.
 
-At the jump it is cleared on all other devices. In the new kernel neither a switch of
-sysfs nor a driver that is unbound clears it on an incoming device; once it is finished,
-they do. Bridges above keep it in both kernels when portdrv goes and comes.
+Kexec clears it on all other devices. In the new kernel, neither `enable` in sysfs nor an
+unbind clears it on an incoming device; once the device is finished, they do. Bridges above
+keep it in both kernels when portdrv is unbound and bound.
 """
 
 from vm import Machine, Pci, Vm, check, endpoint, fabric, root_port, sample, switch

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A live device with an interrupt that nobody handles leaves the line to its neighbour.
+"""An incoming device with a pending interrupt does not disable the line of its neighbour.
 
 Two functions share an interrupt line. One is handed over with its interrupt asserted and
-disabled, as a driver that uses MSI leaves it. In the new kernel it is enabled, first by
-nobody in particular and then by the driver that takes it over: the bit stays as it is,
-and the serial port next to it works. Once finished, it is enabled as any device.
+disabled, as a driver that uses MSI leaves it. In the new kernel it is enabled, first without
+a driver and then by the driver that takes it over: Interrupt Disable stays set, and the
+serial port on the same line works. After finish it is enabled like any device.
 """
 
 from vm import Fd, Guest, Machine, Pci, Vm, check, endpoint, sample
@@ -19,7 +19,7 @@ MACHINE = Machine(
     qemu=["-chardev", "null,id=nowhere"],
 )
 
-# Registers of the edu device: bits written to one raise its interrupt, to the other end it.
+# Registers of the edu device: writing bits to one raises its interrupt, to the other clears it.
 RAISE, END = 0x60, 0x64
 SERIAL = "/dev/ttyS2"
 
@@ -30,24 +30,24 @@ def registers(function: Pci) -> Fd:
 
 
 def interrupts(guest: Guest, function: Pci) -> int:
-    """How many there were on the line of a function."""
+    """The number of interrupts on the line of a function."""
     line = function.attribute("irq")
     rows = [row.split() for row in guest.text("/proc/interrupts").splitlines()]
     return sum(int(row[1]) for row in rows if row[0] == f"{line}:")
 
 
 def asserted(function: Pci) -> bool:
-    """Whether it wants to interrupt, disabled or not."""
+    """Whether its interrupt is asserted, disabled or not."""
     return bool(function.read(STATUS, 2) & STATUS_INTERRUPT)
 
 
 def disabled(function: Pci) -> bool:
-    """Whether it is kept from it."""
+    """Whether its interrupt is disabled."""
     return bool(function.command & COMMAND_INTX_DISABLE)
 
 
 def works(vm: Vm, neighbour: Pci) -> None:
-    """The serial port, which is open, asks for more when its FIFO is empty."""
+    """The open serial port raises an interrupt when its FIFO is empty."""
     guest = neighbour.guest
     before = interrupts(guest, neighbour)
     guest.write(SERIAL, "x")
@@ -55,7 +55,7 @@ def works(vm: Vm, neighbour: Pci) -> None:
 
 
 def enabled(vm: Vm, function: Pci, since: Mark) -> list[str]:
-    """The writes that let it interrupt."""
+    """The writes that enable its interrupt."""
     writes = vm.trace.writes(function.bdf, COMMAND, since=since)
     return [str(write) for write in writes if not write.value & COMMAND_INTX_DISABLE]
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Bus Master of a live device is its driver's to clear, and nobody else's.
+"""Only the driver of a live endpoint can clear Bus Master.
 
-As long as an incoming device has no driver, it keeps the bit. A driver that is bound by
-hand is obeyed, also where the driver core undoes for it what it did. Bridges above keep
-the bit whoever is bound to them. At the jump a device that is handed over keeps it while
-its driver is bound; one that is not loses it.
+An incoming device without a driver keeps it. Calls of a driver that is bound with
+driver_override take effect, also when the driver core releases its resources. Bridges above
+keep it, whatever driver is bound to them. During kexec a device that is handed over keeps it
+while its driver is bound; a device that is not handed over loses it.
 """
 
 from errno import ENODEV
@@ -28,8 +28,8 @@ MACHINE = Machine(
 
 LIVE = ("managed", "opened")
 PORTS = ("rp0", "rp1")
-# Enables any device that it is given by hand, sees that it is no serial port, and gives up. It
-# leaves it to the driver core to disable the device.
+# Enables every device that it is bound to, detects that it is no serial port, and fails. It
+# leaves disabling the device to the driver core.
 GIVES_UP = "serial"
 PORTDRV = "pcieport"
 

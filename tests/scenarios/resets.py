@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Drivers cannot reset a live device that they do not own; error recovery can.
 
-vfio-pci, bound by hand, does not say that it takes over preserved devices. It resets a
-device when it is opened, and all of a bus when the last file for it is closed: neither
-reaches an incoming device, and its owner is refused through sysfs as well. A fatal error
-still resets the link below its port: that device has failed already.
+vfio-pci, bound with driver_override, does not declare liveupdate. It resets a device when it
+is opened, and a whole bus when the last file of it is closed: neither resets an incoming
+device, and the reset files in sysfs are refused for its owner as well. A fatal error still
+resets the link below its port: that device has failed already.
 """
 
 from errno import EBUSY, EINVAL
@@ -23,10 +23,10 @@ MACHINE = Machine(
         root_port("rp3", "7"),
         endpoint("live", "rp0"),
         endpoint("other", "rp1"),
-        # No function of these has a reset of its own: vfio-pci resets the bus.
+        # None of these functions has a function reset: vfio-pci resets the bus.
         endpoint("left", "rp3", addr="0.0", multifunction="on"),
         endpoint("right", "rp3", addr="0.1"),
-        # It can say that it has failed.
+        # Can report errors.
         endpoint("failing", "rp2", "e1000e"),
     ],
     arguments=NO_IOMMU,
@@ -36,20 +36,20 @@ RECOVERED = "AER: device recovery"
 
 
 def resets(vm: Vm, port: Pci, since: Mark) -> int:
-    """How often everything below a port was reset."""
+    """The number of resets of everything below a port."""
     writes = vm.trace.writes(port.bdf, BRIDGE_CONTROL, since=since)
     return sum(bool(write.value & BRIDGE_CONTROL_RESET) for write in writes)
 
 
 def opened_and_closed(vm: Vm, port: Pci, function: Pci, works: bool) -> None:
-    """User space opens a device, asks for a reset, and closes it."""
+    """User space opens a device, requests a reset, and closes it."""
     mark = vm.trace.mark()
     function.bind(VFIO)
     device = Vfio(function)
     if works:
         device.reset()
     else:
-        # A device that could not be reset when it was opened has no reset.
+        # A device that could not be reset when it was opened is considered to have no reset.
         with check.refused(EINVAL):
             device.reset()
     device.close()
@@ -58,7 +58,7 @@ def opened_and_closed(vm: Vm, port: Pci, function: Pci, works: bool) -> None:
 
 
 def closed_beside(vm: Vm, port: Pci, functions: list[Pci], works: bool) -> None:
-    """User space opens one function of a bus, and closes it."""
+    """User space opens a function of a bus, and closes it."""
     mark = vm.trace.mark()
     for function in functions:
         function.bind(VFIO)
@@ -69,7 +69,7 @@ def closed_beside(vm: Vm, port: Pci, functions: list[Pci], works: bool) -> None:
 
 
 def owned(vm: Vm, guest: Guest, port: Pci, function: Pci) -> None:
-    """The owner may, but sysfs does not speak for it."""
+    """The owner may reset it, but sysfs may not."""
     mark = vm.trace.mark()
     check.equal("driver", function.driver, sample.DRIVER)
     with check.refused(EBUSY):
@@ -80,7 +80,7 @@ def owned(vm: Vm, guest: Guest, port: Pci, function: Pci) -> None:
 
 
 def fails(vm: Vm, guest: Guest, port: Pci) -> None:
-    """A fatal error, which the port hears of."""
+    """Injects a fatal error, which the port reports."""
     mark = vm.trace.mark()
     said = len(guest.said(RECOVERED))
     vm.qmp.hmp("pcie_aer_inject_error failing DLP")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The system does not sleep while a device is live, and does before and after.
+"""System sleep is refused while a device is live, and possible before and after.
 
-Suspend, hibernation and a jump that comes back all stop devices: they are refused before
-anything is frozen. A device that is given back or finished is in nobody's way.
+Suspend, hibernation and kexec with preserved context stop all devices: they are refused
+before anything is frozen. Unpreserved and finished devices do not prevent them.
 """
 
 from errno import EBUSY
@@ -11,7 +11,7 @@ from vm import Guest, Machine, Vm, check, endpoint, root_port, sample
 
 MACHINE = Machine(
     devices=[root_port("rp0", "4"), endpoint("live", "rp0")],
-    # Sleeping is a rehearsal, of which the kernel wakes up by itself.
+    # Sleep states are tested only (pm_test): the kernel resumes by itself.
     arguments="suspend.pm_test_delay=0 no_console_suspend",
 )
 
@@ -32,7 +32,7 @@ def hibernate(guest: Guest) -> None:
 
 
 def jump_and_come_back(guest: Guest) -> None:
-    """Devices are suspended, and something else runs for a moment."""
+    """Devices are suspended, and other code runs for a moment."""
     guest.request("kernel.kexec_load_there_and_back")
     guest.request("kernel.kexec")
 
@@ -41,7 +41,7 @@ WAYS = (suspend, hibernate, jump_and_come_back)
 
 
 def sleeps(guest: Guest) -> None:
-    """In every way there is."""
+    """Sleeps in every way."""
     for way in WAYS:
         frozen = len(guest.said(FROZEN))
         way(guest)
@@ -49,7 +49,7 @@ def sleeps(guest: Guest) -> None:
 
 
 def refuses(guest: Guest) -> None:
-    """Every way, without a trace."""
+    """Every way is refused, without any effect."""
     frozen = len(guest.said(FROZEN))
     for way in WAYS:
         with check.refused(EBUSY):

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A device in the hands of user space, through vfio-pci and iommufd."""
+"""A device that user space controls through vfio-pci and iommufd."""
 
 from .pci import Pci
 
 DRIVER = "vfio-pci"
-# Kernel arguments for machines without an IOMMU.
+# Arguments for kernels of machines without an IOMMU.
 NO_IOMMU = "vfio.enable_unsafe_noiommu_mode=1"
 
 
 class Vfio:
-    """An open device. Opening it is what enables it, and closing it what disables it."""
+    """An open device. Opening enables it, and closing disables it."""
 
     def __init__(self, function: Pci) -> None:
         guest = function.guest
@@ -19,10 +19,10 @@ class Vfio:
         guest.request("vfio.bind", self._device.number, self._iommufd.number)
 
     def reset(self) -> None:
-        """Asks for a reset of the function."""
+        """Requests a reset of the function."""
         self._device.guest.request("vfio.reset", self._device.number)
 
     def close(self) -> None:
-        """Gives the device back."""
+        """Closes the device."""
         self._device.close()
         self._iommufd.close()

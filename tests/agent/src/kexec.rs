@@ -17,20 +17,20 @@ pub(crate) fn load(kernel: &Path, initrd: &Path, cmdline: &CStr) -> Result<()> {
     Ok(sys::kexec_file_load(&kernel, &initrd, cmdline)?)
 }
 
-/// What a [`jump`] with the context preserved goes to, and comes back from at once. The kernel wants
-/// to be told where to go the next time, on the stack.
+/// The code that a [`jump`] with preserved context executes, and that returns at once. The kernel
+/// expects the address of the next entry on the stack.
 const THERE_AND_BACK: [u8; 13] = [
     0x48, 0x8d, 0x05, 0xf9, 0xff, 0xff, 0xff, // lea rax, [rip - 7], this instruction
     0x48, 0x89, 0x44, 0x24, 0x08, // mov [rsp + 8], rax
     0xc3, // ret
 ];
 
-/// Loads something that the next [`jump`] comes back from, into the same kernel.
+/// Loads code that returns to this kernel, for the next [`jump`].
 pub(crate) fn load_there_and_back() -> Result<()> {
     Ok(sys::kexec_load_preserving_context(&THERE_AND_BACK)?)
 }
 
-/// Jumps. Returns when the kernel refused, or came back.
+/// Executes kexec. Returns on failure, or when the loaded code returned.
 pub(crate) fn jump() -> Result<()> {
     Ok(sys::reboot(libc::RB_KEXEC)?)
 }

@@ -88,7 +88,7 @@ pub(crate) fn kexec_file_load(
 /// `KEXEC_PRESERVE_CONTEXT`
 const PRESERVE_CONTEXT: libc::c_ulong = 2;
 
-/// Where the code of a jump is put: memory that every machine has, and that KHO keeps nothing in.
+/// The address of that code: memory of every machine in which KHO preserves nothing.
 const JUMP_ADDRESS: usize = 0x40_0000;
 
 /// `struct kexec_segment`

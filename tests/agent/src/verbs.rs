@@ -158,7 +158,7 @@ impl Primitives {
         }
     }
 
-    /// Devices in the hands of user space. The first argument is the cdev.
+    /// Devices that user space controls. The first argument is the cdev.
     fn vfio(&self, verb: &str, args: &mut Args<'_>) -> Result<Vec<Word>> {
         let device = self.fds.get(args.number()?)?;
         match verb {
@@ -168,7 +168,7 @@ impl Primitives {
         }
     }
 
-    /// The kernel as a whole.
+    /// The kernel itself.
     fn kernel(verb: &str, args: &mut Args<'_>) -> Result<Vec<Word>> {
         match verb {
             "log" => Ok(vec![sys::kernel_log()?]),

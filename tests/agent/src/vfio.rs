@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A device in the hands of user space: its cdev under `/dev/vfio/devices`.
+//! A device that user space controls: its cdev under `/dev/vfio/devices`.
 //!
 //! C header: `include/uapi/linux/vfio.h`
 
@@ -31,17 +31,17 @@ struct BindIommufd {
     out_devid: u32,
 }
 
-/// The argument of a request that has none.
+/// The argument of a request without an argument.
 struct Nothing;
 
 const _: () = assert!(size_of::<BindIommufd>() == 16 && offset_of!(BindIommufd, out_devid) == 12);
 
 // SAFETY: It begins with its own size, and the kernel writes no more than that many bytes.
 unsafe impl sys::IoctlArgument for BindIommufd {}
-// SAFETY: The kernel does not look at it.
+// SAFETY: The kernel ignores it.
 unsafe impl sys::IoctlArgument for Nothing {}
 
-/// Has the kernel enable a device for user space. `iommufd` is `/dev/iommu`.
+/// Binds a device to `iommufd`, an open `/dev/iommu`, which enables it.
 pub(crate) fn bind(device: &OwnedFd, iommufd: &OwnedFd) -> Result<()> {
     let mut argument = BindIommufd {
         argsz: 16,

@@ -6,6 +6,7 @@ disconnect no device, and BARs and windows have the same values afterwards. The 
 these writes are in Documentation/PCI/liveupdate-writers.rst.
 """
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from vm import Machine, Pci, Vm, check, endpoint, fabric, root_port, sample, switch
@@ -20,6 +21,7 @@ from vm.pci import (
     EXP_LNKCTL,
     EXP_SLTCTL,
     EXP_SLTCTL_POWER_OFF,
+    EXT_CAP_AER,
 )
 
 MACHINE = Machine(devices=[root_port("rp0", "4"), switch("sw", "rp0"), endpoint("ep0", "sw.1")])
@@ -50,6 +52,8 @@ BRIDGE = {
 # Offsets in capabilities.
 CAPABILITY = {
     CAP_EXP: {
+        0x08: "Device Control",
+        0x0A: "Device Status",
         EXP_LNKCTL: "Link Control",
         0x12: "Link Status",
         EXP_SLTCTL: "Slot Control",
@@ -60,13 +64,23 @@ CAPABILITY = {
     CAP_MSI: {0x02: "MSI", 0x04: "MSI", 0x08: "MSI", 0x0C: "MSI"},
     CAP_MSIX: {0x02: "MSI-X"},
 }
+# Offsets in extended capabilities.
+EXTENDED_CAPABILITY = {
+    EXT_CAP_AER: {
+        0x04: "Uncorrectable Error Status",
+        0x10: "Correctable Error Status",
+        0x14: "Correctable Error Mask",
+        0x2C: "Root Error Command",
+        0x30: "Root Error Status",
+    },
+}
 
 # Bits that no write may set: they reset or disconnect what is below, or put it to sleep.
 BRIDGE_CONTROL = 0x3E
 FORBIDDEN_IN_BRIDGE = {BRIDGE_CONTROL: 0x40}
 FORBIDDEN = {
-    # Link Disable, and power off.
-    CAP_EXP: {EXP_LNKCTL: 0x10, EXP_SLTCTL: EXP_SLTCTL_POWER_OFF},
+    # Function Level Reset, Link Disable, and power off.
+    CAP_EXP: {0x08: 0x8000, EXP_LNKCTL: 0x10, EXP_SLTCTL: EXP_SLTCTL_POWER_OFF},
     # Anything but D0.
     CAP_PM: {0x04: 0x03},
 }
@@ -84,24 +98,32 @@ WINDOWS = [
 ]
 
 
-def in_capabilities(function: Pci, table: dict[int, dict[int, T]]) -> dict[int, T]:
+def entries(table: dict[int, dict[int, T]], find: Callable[[int], int]) -> dict[int, T]:
     """The entries of a table for the capabilities that exist, by offset."""
     found: dict[int, T] = {}
-    if not function.read(CAPABILITIES, 1):
-        return found
     for capability, registers in table.items():
         try:
-            at = function.capability(capability)
+            at = find(capability)
         except Failure:
             continue
         found |= {at + offset: entry for offset, entry in registers.items()}
     return found
 
 
+def in_capabilities(function: Pci, table: dict[int, dict[int, T]]) -> dict[int, T]:
+    """Those in the capability list."""
+    if not function.read(CAPABILITIES, 1):
+        return {}
+    return entries(table, function.capability)
+
+
 def golden(function: Pci) -> dict[int, str]:
     """The registers of a function that may be written: offset to name."""
     header = BRIDGE if function.is_bridge else ENDPOINT
-    return header | in_capabilities(function, CAPABILITY)
+    listed = in_capabilities(function, CAPABILITY)
+    # Only PCI Express has more than 256 bytes.
+    extended = entries(EXTENDED_CAPABILITY, function.extended) if listed else {}
+    return header | listed | extended
 
 
 def forbidden(function: Pci) -> dict[int, int]:

@@ -2,7 +2,10 @@
 
 //! Which bus numbers of a bridge can stay as they are.
 
-use core::fmt;
+use core::{
+    fmt,
+    iter, //
+};
 
 /// The buses from `first` to `last`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,4 +100,31 @@ pub fn usable(
         Some(taken) => Err(Unusable::Taken(behind, taken)),
         None => Ok(()),
     }
+}
+
+/// Says whether the next kernel can scan `bridge` with the numbers that it has, if it is told that
+/// the bridge is live.
+///
+/// It knows no bus before it has scanned it. The numbers of a bridge that is not live are no
+/// obstacle, as that one has to yield, but of two live ones the first that is scanned would keep
+/// what both claim.
+pub fn usable_next(
+    bridge: &Bridge,
+    primary: u8,
+    bus: Range,
+    others: impl Iterator<Item = Bridge>,
+) -> Result<(), Unusable> {
+    // A device below has the name that this kernel knows it by.
+    usable(bridge, primary, bus, iter::empty())?;
+
+    let unknown = Bridge {
+        known: None,
+        live: true,
+        ..*bridge
+    };
+    let scanned_before = others.filter(|other| other.live).map(|other| Bridge {
+        known: Some(other.behind),
+        ..other
+    });
+    usable(&unknown, primary, bus, scanned_before)
 }

@@ -28,6 +28,7 @@ mod table;
 
 pub use buses::{
     usable,
+    usable_next,
     Bridge,
     Range,
     Unusable, //

@@ -25,6 +25,16 @@ impl Policy {
         Self::ALL.into_iter().find(|p| p.name().as_bytes() == name)
     }
 
+    /// The policy where nobody can tell whether devices were handed over at all.
+    ///
+    /// That is no reason to stop, but none to let unknown devices reach memory, either.
+    pub const fn if_unknown(self) -> Self {
+        match self {
+            Self::Panic | Self::Contain => Self::Contain,
+            Self::Ignore => Self::Ignore,
+        }
+    }
+
     /// As it stands on the command line.
     pub const fn name(self) -> &'static str {
         match self {

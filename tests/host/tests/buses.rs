@@ -4,6 +4,7 @@
 
 use pci_liveupdate_host::logic::{
     usable,
+    usable_next,
     Bridge,
     Range,
     Unusable, //
@@ -140,6 +141,50 @@ fn the_reason_names_both_ranges() {
     );
 }
 
+fn next(bridge: Bridge, other: Bridge) -> Result<(), Unusable> {
+    usable_next(&bridge, BUS.first, BUS, [other].into_iter())
+}
+
+#[test]
+fn the_next_kernel_is_as_strict_as_this_one() {
+    let nobody = new(20, 20);
+
+    for (bridge, why) in [
+        (scanned(5, 21), Unusable::Outside(range(5, 21), BUS)),
+        (scanned(9, 8), Unusable::Invalid(range(9, 8))),
+        (
+            Bridge {
+                behind: range(6, 8),
+                ..scanned(5, 8)
+            },
+            Unusable::Changed(range(6, 8), range(5, 8)),
+        ),
+    ] {
+        assert_eq!(next(bridge, nobody), Err(why));
+    }
+    assert_eq!(
+        usable_next(&scanned(5, 8), 3, BUS, [].into_iter()),
+        Err(Unusable::Invalid(range(5, 8)))
+    );
+    assert_eq!(next(scanned(5, 8), nobody), Ok(()));
+}
+
+#[test]
+fn in_the_next_kernel_a_live_bridge_yields_only_to_another() {
+    let other = Bridge {
+        live: true,
+        ..scanned(8, 12)
+    };
+
+    // What this kernel knows of the buses does not help the next one.
+    assert_eq!(
+        next(scanned(5, 8), other),
+        Err(Unusable::Taken(range(5, 8), range(8, 12)))
+    );
+    assert_eq!(next(scanned(5, 8), scanned(8, 12)), Ok(()));
+    assert_eq!(next(scanned(5, 7), other), Ok(()));
+}
+
 prop_compose! {
     fn bridge()(first in 0u8..24, last in 0u8..24, live: bool) -> Bridge {
         Bridge { live, ..new(first, last) }
@@ -197,5 +242,30 @@ proptest! {
             found.into_iter().filter(|bridge| bridge.live).collect::<Vec<_>>(),
             scan(&mut only_live)
         );
+    }
+
+    #[test]
+    fn whoever_is_accepted_is_scanned_by_the_next_kernel(
+        known in prop::collection::vec(bridge(), 1..8),
+        order in any::<prop::sample::Index>(),
+    ) {
+        // This kernel makes them live one after the other, as far as it can.
+        let mut bridges: Vec<_> = known
+            .iter()
+            .map(|bridge| Bridge { known: Some(bridge.behind), live: false, ..*bridge })
+            .collect();
+        for nr in (0..bridges.len()).filter(|nr| known[*nr].live) {
+            let others: Vec<_> = bridges.clone();
+            let others = others.into_iter().enumerate().filter(|(other, _)| *other != nr);
+            let others = others.map(|(_, bridge)| bridge);
+            bridges[nr].live = usable_next(&bridges[nr], BUS.first, BUS, others).is_ok();
+        }
+
+        // The next one comes to them in an order of its own, and knows none.
+        let mut next: Vec<_> = bridges.iter().map(|it| Bridge { known: None, ..*it }).collect();
+        let mid = order.index(next.len());
+        next.rotate_left(mid);
+        let found = scan(&mut next).iter().filter(|bridge| bridge.live).count();
+        prop_assert_eq!(found, bridges.iter().filter(|bridge| bridge.live).count());
     }
 }

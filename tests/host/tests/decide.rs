@@ -100,6 +100,13 @@ fn the_default_policy_is_to_panic() {
 }
 
 #[test]
+fn nobody_stops_for_devices_that_may_not_be_there() {
+    assert_eq!(Policy::Panic.if_unknown(), Policy::Contain);
+    assert_eq!(Policy::Contain.if_unknown(), Policy::Contain);
+    assert_eq!(Policy::Ignore.if_unknown(), Policy::Ignore);
+}
+
+#[test]
 fn there_is_room_for_what_is_present_and_for_what_may_appear() {
     let table = [
         (0, 64),

@@ -31,8 +31,6 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-const ACS_QUIRK: u32 = bindings::pci_dev_flags_PCI_DEV_FLAGS_ACS_ENABLED_QUIRK;
-
 /// What the core keeps on a device: `struct pci_liveupdate`.
 ///
 /// Hooks look at it without a lock. Each field has one writer at a time: the slots change below
@@ -48,6 +46,8 @@ pub(crate) struct State {
     pub(crate) acs_ctrl: Once<u16>,
     /// Whether `acs_ctrl` is not to be changed.
     pub(crate) acs_kept: Once<bool>,
+    /// Whether device-specific ACS operations apply to it.
+    pub(crate) acs_quirk: Once<bool>,
     /// What the next kernel gets about it is settled.
     pub(crate) frozen: Once<bool>,
     /// It is being removed from the system.
@@ -80,6 +80,7 @@ same_layout!(
     buses,
     acs_ctrl,
     acs_kept,
+    acs_quirk,
     frozen,
     removed,
     pinned,
@@ -184,7 +185,7 @@ impl DeviceExt for pci::Device {
             virtfn,
             vfs_enabled,
             proxied,
-            acs_quirk: path(self).any(has_acs_quirk),
+            acs_quirk: path(self).any(|dev| dev.state().acs_quirk.read()),
             group_shared,
             frozen: self.is_frozen(),
         }
@@ -373,13 +374,4 @@ pub(crate) fn nr_functions() -> usize {
 
     // CAST: `CONFIG_PCI_LIVEUPDATE` depends on `CONFIG_64BIT`.
     nr as usize
-}
-
-/// Whether the ACS of `dev` is enabled by a quirk of its own.
-fn has_acs_quirk(dev: &pci::Device) -> bool {
-    // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device. The quirk is
-    // applied before a driver can bind to it or below it.
-    let flags = unsafe { (*dev.raw()).dev_flags };
-
-    u32::from(flags) & ACS_QUIRK != 0
 }

@@ -293,7 +293,7 @@ pub unsafe extern "C" fn pci_liveupdate_scan_bridge(
     }
 }
 
-/// Called by pci_acs_init() once the capability is known.
+/// Called by pci_init_capabilities() once the ACS capability is known, if there is one.
 ///
 /// # Safety
 ///

@@ -122,6 +122,11 @@ void pci_liveupdate_unlock_rescan(void)
 	pci_unlock_rescan_remove();
 }
 
+int pci_liveupdate_quirk_acs_ctrl(struct pci_dev *dev)
+{
+	return pci_dev_specific_acs_ctrl(dev);
+}
+
 bool pci_liveupdate_is_virtfn(struct pci_dev *dev)
 {
 	return dev->is_virtfn;

@@ -56,6 +56,7 @@ bool pci_liveupdate_trylock_rescan(void);
 void pci_liveupdate_unlock_rescan(void);
 bool pci_liveupdate_is_virtfn(struct pci_dev *dev);
 bool pci_liveupdate_has_vfs(struct pci_dev *dev);
+int pci_liveupdate_quirk_acs_ctrl(struct pci_dev *dev);
 bool pci_liveupdate_is_proxied(struct pci_dev *dev);
 bool pci_liveupdate_is_overridden(struct pci_dev *dev);
 bool pci_liveupdate_has_driver(struct pci_dev *dev);

@@ -22,6 +22,7 @@ struct pci_dev;
  * @buses:	Bus numbers of an incoming bridge, as read when it was found.
  * @acs_ctrl:	ACS Control as the previous kernel had it, if @acs_kept.
  * @acs_kept:	ACS Control is kept at @acs_ctrl.
+ * @acs_quirk:	Device-specific ACS operations apply to the function.
  * @frozen:	The entry in the outgoing array does not change any more.
  * @removed:	The function is being removed.
  * @pinned:	The bridge keeps its bus numbers in the running scan.
@@ -36,6 +37,7 @@ struct pci_liveupdate {
 	u32 buses;
 	u16 acs_ctrl;
 	bool acs_kept;
+	bool acs_quirk;
 	bool frozen;
 	bool removed;
 	bool pinned;

@@ -48,6 +48,8 @@ pub(crate) struct State {
     pub(crate) acs_kept: Once<bool>,
     /// Whether device-specific ACS operations apply to it.
     pub(crate) acs_quirk: Once<bool>,
+    /// Its Virtual Functions are being enabled. Changes below the lock of the core.
+    pub(crate) enabling_vfs: Once<bool>,
     /// What the next kernel gets about it is settled.
     pub(crate) frozen: Once<bool>,
     /// It is being removed from the system.
@@ -81,6 +83,7 @@ same_layout!(
     acs_ctrl,
     acs_kept,
     acs_quirk,
+    enabling_vfs,
     frozen,
     removed,
     pinned,
@@ -104,6 +107,9 @@ pub(crate) trait DeviceExt {
 
     /// Its driver. The caller makes sure that it does not go away meanwhile.
     fn driver(&self) -> Driver;
+
+    /// Whether it has Virtual Functions, or is about to. Settled below the lock of the core.
+    fn has_vfs(&self) -> bool;
 
     /// What decides whether it is eligible.
     fn facts(&self) -> Facts;
@@ -168,14 +174,20 @@ impl DeviceExt for pci::Device {
         }
     }
 
+    fn has_vfs(&self) -> bool {
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
+        let enabled = unsafe { bindings::pci_liveupdate_has_vfs(self.raw()) };
+
+        enabled || self.state().enabling_vfs.read()
+    }
+
     fn facts(&self) -> Facts {
         let dev = self.raw();
 
         // SAFETY: By the type invariant of `pci::Device`, `dev` is a valid device.
-        let (virtfn, vfs_enabled, proxied, group_shared) = unsafe {
+        let (virtfn, proxied, group_shared) = unsafe {
             (
                 bindings::pci_liveupdate_is_virtfn(dev),
-                bindings::pci_liveupdate_has_vfs(dev),
                 bindings::pci_liveupdate_is_proxied(dev),
                 bindings::pci_liveupdate_group_shared(dev),
             )
@@ -183,7 +195,7 @@ impl DeviceExt for pci::Device {
 
         Facts {
             virtfn,
-            vfs_enabled,
+            vfs_enabled: self.has_vfs(),
             proxied,
             acs_quirk: path(self).any(|dev| dev.state().acs_quirk.read()),
             group_shared,

@@ -293,6 +293,34 @@ pub unsafe extern "C" fn pci_liveupdate_scan_bridge(
     }
 }
 
+/// Called by sriov_enable() before anything is written to the device. Returns an error if Virtual
+/// Functions may not be enabled on it; otherwise pci_liveupdate_end_vfs() follows.
+///
+/// # Safety
+///
+/// `dev` must be a valid device.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_begin_vfs(dev: *mut bindings::pci_dev, nr: c_int) -> c_int {
+    match core() {
+        // SAFETY: By the safety requirements of this function.
+        Some(core) if nr != 0 => from_result(|| core.begin_vfs(unsafe { device(dev) }).map(|()| 0)),
+        _ => 0,
+    }
+}
+
+/// Called by sriov_enable() when it knows how many Virtual Functions there are.
+///
+/// # Safety
+///
+/// `dev` must be a valid device.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_end_vfs(dev: *mut bindings::pci_dev) {
+    if let Some(core) = core() {
+        // SAFETY: By the safety requirements of this function.
+        core.end_vfs(unsafe { device(dev) });
+    }
+}
+
 /// Called by pci_init_capabilities() once the ACS capability is known, if there is one.
 ///
 /// # Safety

@@ -102,6 +102,9 @@ impl Core {
         if sleeping {
             return Err(NoPreserve::Sleep);
         }
+        if dev.has_vfs() {
+            return Err(NoPreserve::Ineligible(Ineligible::VfsEnabled));
+        }
         outgoing.preserve(dev).map_err(NoPreserve::Refused)
     }
 

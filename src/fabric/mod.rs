@@ -9,6 +9,7 @@
 //!   resets    resets that would reach them                  pci_reset_function(), ...
 //!   sleep     suspend, and all else that stops devices      PM notifier, kernel_kexec()
 //!   driver    which drivers may bind to them                pci_bus_match()
+//!   sriov     Virtual Functions, which they have none of    sriov_enable()
 //! ```
 
 mod acs;
@@ -19,3 +20,4 @@ mod driver;
 mod master;
 mod resets;
 mod sleep;
+mod sriov;

@@ -27,6 +27,8 @@ bool pci_liveupdate_may_reset_bus(struct pci_dev *dev);
 bool pci_liveupdate_may_reset_below(struct pci_dev *bridge);
 int pci_liveupdate_scan_bridge(struct pci_dev *bridge, u8 primary, u8 secondary,
 			       u8 subordinate, int pass);
+int pci_liveupdate_begin_vfs(struct pci_dev *dev, int nr);
+void pci_liveupdate_end_vfs(struct pci_dev *dev);
 void pci_liveupdate_init_acs(struct pci_dev *dev);
 bool pci_liveupdate_keep_acs(struct pci_dev *dev);
 bool pci_liveupdate_keep_ari(struct pci_dev *bridge);
@@ -112,6 +114,12 @@ static inline int pci_liveupdate_scan_bridge(struct pci_dev *bridge, u8 primary,
 	return 0;
 }
 
+static inline int pci_liveupdate_begin_vfs(struct pci_dev *dev, int nr)
+{
+	return 0;
+}
+
+static inline void pci_liveupdate_end_vfs(struct pci_dev *dev) { }
 static inline void pci_liveupdate_init_acs(struct pci_dev *dev) { }
 
 static inline bool pci_liveupdate_keep_acs(struct pci_dev *dev)

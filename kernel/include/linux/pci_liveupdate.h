@@ -23,6 +23,7 @@ struct pci_dev;
  * @acs_ctrl:	ACS Control as the previous kernel had it, if @acs_kept.
  * @acs_kept:	ACS Control is kept at @acs_ctrl.
  * @acs_quirk:	Device-specific ACS operations apply to the function.
+ * @enabling_vfs: Virtual Functions of it are being enabled.
  * @frozen:	The entry in the outgoing array does not change any more.
  * @removed:	The function is being removed.
  * @pinned:	The bridge keeps its bus numbers in the running scan.
@@ -38,6 +39,7 @@ struct pci_liveupdate {
 	u16 acs_ctrl;
 	bool acs_kept;
 	bool acs_quirk;
+	bool enabling_vfs;
 	bool frozen;
 	bool removed;
 	bool pinned;

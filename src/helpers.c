@@ -122,6 +122,16 @@ void pci_liveupdate_unlock_rescan(void)
 	pci_unlock_rescan_remove();
 }
 
+void pci_liveupdate_read_lock_buses(void)
+{
+	down_read(&pci_bus_sem);
+}
+
+void pci_liveupdate_read_unlock_buses(void)
+{
+	up_read(&pci_bus_sem);
+}
+
 int pci_liveupdate_quirk_acs_ctrl(struct pci_dev *dev)
 {
 	return pci_dev_specific_acs_ctrl(dev);

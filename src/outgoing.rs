@@ -13,12 +13,14 @@ use crate::{
         is_jumping,
         DeviceExt, //
     },
+    fabric::buses::nr_new_bridges,
     logic::{
         eligible,
         Ineligible,
         NotPreserved,
         Refused,
-        Table, //
+        Table,
+        Unscannable, //
     },
     report::stats::Event, //
 };
@@ -85,6 +87,13 @@ impl Core {
     fn try_preserve(&self, dev: &pci::Device) -> Result<(), NoPreserve> {
         eligible(&dev.facts()).map_err(NoPreserve::Ineligible)?;
 
+        // Anew if somebody has given back entries of bridges meanwhile.
+        while !self.take(dev, self.judge_path(dev).map_err(NoPreserve::Unscannable)?)? {}
+        Ok(())
+    }
+
+    /// Counts `dev`, if no more than the lowest `judged` bridges of its path need an entry.
+    fn take(&self, dev: &pci::Device, judged: usize) -> Result<bool, NoPreserve> {
         let mut directions = self.directions.lock();
         let sleeping = directions.sleeping || is_in_transition();
         let still = self.hold_still(&directions);
@@ -105,7 +114,11 @@ impl Core {
         if dev.has_vfs() {
             return Err(NoPreserve::Ineligible(Ineligible::VfsEnabled));
         }
-        outgoing.preserve(dev).map_err(NoPreserve::Refused)
+        if nr_new_bridges(dev) > judged {
+            return Ok(false);
+        }
+        outgoing.preserve(dev).map_err(NoPreserve::Refused)?;
+        Ok(true)
     }
 
     fn try_unpreserve(&self, dev: &pci::Device) -> Result<(), NotPreserved> {
@@ -151,6 +164,8 @@ pub(crate) fn inspect(outgoing: &Outgoing) -> bool {
 enum NoPreserve {
     /// The device cannot be.
     Ineligible(Ineligible),
+    /// The next kernel would not come to it.
+    Unscannable(Unscannable),
     /// Live Update is switched off.
     Off,
     /// No file is being preserved.
@@ -169,6 +184,7 @@ impl fmt::Display for NoPreserve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ineligible(ineligible) => write!(f, "{ineligible}"),
+            Self::Unscannable(bridge) => write!(f, "{bridge}"),
             Self::Off => f.write_str("Live Update is off (liveupdate=)"),
             Self::NoOutgoing => f.write_str("no file of its driver is being preserved"),
             Self::Scan => f.write_str("a PCI scan is running, try again"),
@@ -183,7 +199,7 @@ impl NoPreserve {
     /// As what it is counted, and the error for the driver.
     fn outcome(&self) -> (Event, Error) {
         match *self {
-            Self::Ineligible(_) => (Event::Ineligible, EINVAL),
+            Self::Ineligible(_) | Self::Unscannable(_) => (Event::Ineligible, EINVAL),
             Self::Off => (Event::Off, EOPNOTSUPP),
             Self::NoOutgoing => (Event::NoOutgoing, ENOENT),
             Self::Scan => (Event::Scan, EAGAIN),

@@ -67,5 +67,6 @@ print_in_kernel!(
     abi::Key,
     logic::Ineligible,
     logic::Refused,
+    logic::Unscannable,
     logic::Unusable,
 );

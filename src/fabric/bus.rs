@@ -60,10 +60,10 @@ impl<'a> Bus<'a> {
     }
 
     /// The bridges on it.
-    pub(super) fn bridges(self, _: &'a Scan) -> impl Iterator<Item = &'a pci::Device> {
+    pub(super) fn bridges(self, _: &'a impl Still) -> impl Iterator<Item = &'a pci::Device> {
         let next = move |last: *mut bindings::pci_dev| {
-            // SAFETY: By the type invariant, this is a valid bus; `last` is null or on it. Only the
-            // scan adds bridges or removes them.
+            // SAFETY: By the type invariant, this is a valid bus; `last` is null or on it. Nobody
+            // else adds bridges or removes them.
             let dev = unsafe { bindings::pci_liveupdate_next_bridge(self.0.as_ptr(), last) };
 
             // SAFETY: A device is valid for as long as it is on its bus. `pci::Device` is a
@@ -109,6 +109,33 @@ unsafe extern "C" fn visit<F: FnMut(&pci::Device) -> bool>(
     let (dev, done) = unsafe { (&*dev.cast::<pci::Device>(), &mut *done.cast::<F>()) };
 
     c_int::from(done(dev))
+}
+
+/// Shows that the devices on a bus stay where they are.
+pub(super) trait Still {}
+
+impl Still for Scan {}
+
+impl Still for BusesLock {}
+
+/// `pci_bus_sem`, without which no device appears on a bus or disappears from it.
+#[must_use = "devices come and go again once this is dropped"]
+pub(super) struct BusesLock(NotThreadSafe);
+
+impl BusesLock {
+    /// Waits for the lock, which is shared with other readers.
+    pub(super) fn read() -> Self {
+        // SAFETY: Always safe to call. The lock is given back in `drop()`, in the same thread.
+        unsafe { bindings::pci_liveupdate_read_lock_buses() };
+        Self(NotThreadSafe)
+    }
+}
+
+impl Drop for BusesLock {
+    fn drop(&mut self) {
+        // SAFETY: Taken by `read()`, in the same thread since the guard is not `Send`.
+        unsafe { bindings::pci_liveupdate_read_unlock_buses() };
+    }
 }
 
 /// Shows that the caller is called by a scan.

@@ -5,14 +5,17 @@
 //! ```text
 //!   scan      pass 0: is any device live? ── noted on the bridge ── pass 1: as noted
 //!   preserve  the first one: hold_still() ── a scan that may assign numbers is not running
+//!             judge_path() ── the next kernel can use the numbers of each bridge as they are
 //! ```
 //!
 //! A bridge gets its answer in the first pass of a scan and keeps it for the second one, whatever
-//! is finished or unpreserved in between. The other way, from no preserved device to the first one,
-//! is barred during scans: it would come too late for bridges that lost their numbers already.
+//! is finished or unpreserved in between, and so does each bridge that is scanned below it. The
+//! other way, from no preserved device to the first one, is barred during scans: it would come too
+//! late for bridges that lost their numbers already.
 
 use super::bus::{
     Bus,
+    BusesLock,
     RescanLock,
     Scan, //
 };
@@ -24,10 +27,13 @@ use crate::{
     },
     device::DeviceExt,
     logic::{
+        path,
         usable,
+        usable_next,
         Bridge,
         Function,
         Range,
+        Unscannable,
         Unusable, //
     }, //
 };
@@ -42,6 +48,20 @@ use kernel::{
 pub(crate) struct Numbers {
     pub(crate) primary: u8,
     pub(crate) behind: Range,
+}
+
+impl Numbers {
+    /// The numbers in the registers of a bridge on bus `on`, as a scan sees them.
+    fn new(buses: u32, on: u8) -> Self {
+        let [primary, first, last, _] = buses.to_le_bytes();
+        // Some bridges cannot remember where they are.
+        let is_hardwired = primary == 0 && first != 0 && last != 0;
+
+        Self {
+            primary: if is_hardwired { on } else { primary },
+            behind: Range { first, last },
+        }
+    }
 }
 
 /// What a scan does with a bridge.
@@ -69,17 +89,29 @@ impl Core {
     ) -> Scanned {
         // SAFETY: By the safety requirements of this function.
         let scan = unsafe { Scan::new() };
-        let state = bridge.state();
 
-        if first_pass {
-            let pinned = self.is_pinned(&self.directions.lock());
-            state.pinned.write(pinned);
-        }
-        match state.pinned.read() {
+        match self.pin(bridge, first_pass) {
             true => self.judge(bridge, numbers, first_pass, &scan),
             false if first_pass && starts_over(bridge, &scan) => Scanned::LeftAlone,
             false => Scanned::AsUsual,
         }
+    }
+
+    /// Judges the bridges of the path of `dev` that have no entry yet, as the next kernel will.
+    /// Returns how many these are.
+    ///
+    /// Without the lock of the core: it reads registers, and looks at other devices of a bus.
+    pub(crate) fn judge_path(&self, dev: &pci::Device) -> Result<usize, Unscannable> {
+        let new = nr_new_bridges(dev);
+
+        // From the root down, as a scan goes.
+        for (bridge, below) in (0..new).rev().filter_map(|nth| bridges(dev).nth(nth)) {
+            self.judge_next(bridge, below).map_err(|why| Unscannable {
+                bridge: bridge.key(),
+                why,
+            })?;
+        }
+        Ok(new)
     }
 
     /// Makes sure that no scan changes bus numbers from now on to the first preserved device.
@@ -101,6 +133,54 @@ impl Core {
         if let Some(buses) = dev.read32(bindings::PCI_PRIMARY_BUS) {
             dev.state().buses.write(buses);
         }
+    }
+
+    /// Tells whether `bridge` keeps its numbers in the scan that is running.
+    ///
+    /// The answer ends with the second pass: a later scan may begin below the bridge.
+    fn pin(&self, bridge: &pci::Device, first_pass: bool) -> bool {
+        let state = bridge.state();
+        if !first_pass {
+            let pinned = state.pinned.read();
+            state.pinned.write(false);
+            return pinned;
+        }
+
+        let above = bridge.upstream();
+        let pinned = above.is_some_and(|above| above.state().pinned.read())
+            || self.is_pinned(&self.directions.lock());
+        state.pinned.write(pinned);
+        pinned
+    }
+
+    /// Tells whether the next kernel could use the numbers of `bridge`, and notes them for those
+    /// beside it. `below` is the bus below it, as this kernel knows it.
+    fn judge_next(&self, bridge: &pci::Device, below: Option<Bus<'_>>) -> Result<(), Unusable> {
+        let buses = bridge.read32(bindings::PCI_PRIMARY_BUS);
+        // Whoever removes a bridge that is gone gives its entry back.
+        let (Some(bus), Some(buses)) = (Bus::of(bridge), buses) else {
+            return Ok(());
+        };
+        let range = forwarded(bridge, bus);
+        let numbers = Numbers::new(buses, range.first);
+        let seen = Bridge {
+            behind: numbers.behind,
+            known: below.map(Bus::range),
+            live: true,
+        };
+
+        let still = BusesLock::read();
+        let others = bus
+            .bridges(&still)
+            .filter(|other| other.raw() != bridge.raw())
+            .map(|other| Bridge {
+                behind: noted(other),
+                known: None,
+                live: self.is_live(other),
+            });
+        usable_next(&seen, numbers.primary, range, others)?;
+        bridge.state().buses.write(buses);
+        Ok(())
     }
 
     fn is_pinned(&self, directions: &Directions) -> bool {
@@ -158,7 +238,37 @@ impl Core {
     }
 }
 
-/// The numbers of an incoming bridge. Of other bridges, only those of known buses count.
+/// How many bridges of the path of `dev` have no entry for the next kernel. The lowest ones.
+pub(crate) fn nr_new_bridges(dev: &pci::Device) -> usize {
+    bridges(dev)
+        .take_while(|(bridge, _)| bridge.outgoing().is_none())
+        .count()
+}
+
+/// The bridges of the path of `dev`, the lowest one first, with the bus that leads to `dev`.
+fn bridges(dev: &pci::Device) -> impl Iterator<Item = (&pci::Device, Option<Bus<'_>>)> {
+    let own = dev.is_bridge().then_some((dev, None));
+    let above = path(dev).filter_map(|below| Some((below.upstream()?, Bus::of(below))));
+
+    Iterator::chain(own.into_iter(), above)
+}
+
+/// The numbers that the next kernel may use on the `bus` of `bridge`.
+fn forwarded(bridge: &pci::Device, bus: Bus<'_>) -> Range {
+    let range = bus.range();
+    let above = bridge.upstream();
+    let buses = above.and_then(|above| above.read32(bindings::PCI_PRIMARY_BUS));
+
+    match buses {
+        Some(buses) => Range {
+            last: Numbers::new(buses, 0).behind.last,
+            ..range
+        },
+        None => range,
+    }
+}
+
+/// The numbers of a bridge that was incoming or judged. Of others, only known buses count.
 fn noted(bridge: &pci::Device) -> Range {
     let [_, first, last, _] = bridge.state().buses.read().to_le_bytes();
 

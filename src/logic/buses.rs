@@ -2,6 +2,7 @@
 
 //! Which bus numbers of a bridge can stay as they are.
 
+use crate::abi::Key;
 use core::{
     fmt,
     iter, //
@@ -60,6 +61,23 @@ impl fmt::Display for Unusable {
             Self::Changed(range, known) => write!(f, "{range} was {known} before"),
             Self::Taken(range, by) => write!(f, "{range} overlaps {by} of another bridge"),
         }
+    }
+}
+
+/// A bridge that the next kernel would not scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unscannable {
+    /// The bridge.
+    pub bridge: Key,
+    /// What is wrong with its numbers.
+    pub why: Unusable,
+}
+
+impl fmt::Display for Unscannable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bridge, why } = self;
+
+        write!(f, "the next kernel would not scan {bridge}: {why}")
     }
 }
 

@@ -31,6 +31,7 @@ pub use buses::{
     usable_next,
     Bridge,
     Range,
+    Unscannable,
     Unusable, //
 };
 pub use decide::{

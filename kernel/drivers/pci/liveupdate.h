@@ -56,6 +56,8 @@ bool pci_liveupdate_going_down(void);
 bool pci_liveupdate_in_transition(void);
 bool pci_liveupdate_trylock_rescan(void);
 void pci_liveupdate_unlock_rescan(void);
+void pci_liveupdate_read_lock_buses(void);
+void pci_liveupdate_read_unlock_buses(void);
 bool pci_liveupdate_is_virtfn(struct pci_dev *dev);
 bool pci_liveupdate_has_vfs(struct pci_dev *dev);
 int pci_liveupdate_quirk_acs_ctrl(struct pci_dev *dev);

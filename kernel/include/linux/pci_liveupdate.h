@@ -19,7 +19,8 @@ struct pci_dev;
  * @outgoing:	Index of the entry of the function in the outgoing array, plus
  *		one; 0 if it has none.
  * @incoming:	The same for the array of the previous kernel.
- * @buses:	Bus numbers of an incoming bridge, as read when it was found.
+ * @buses:	Bus numbers of a live bridge, as read when it was found or got its
+ *		entry.
  * @acs_ctrl:	ACS Control as the previous kernel had it, if @acs_kept.
  * @acs_kept:	ACS Control is kept at @acs_ctrl.
  * @acs_quirk:	Device-specific ACS operations apply to the function.

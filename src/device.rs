@@ -19,6 +19,7 @@ use core::{
         offset_of,
         size_of, //
     },
+    ops::Deref,
     ptr::{
         self,
         NonNull, //
@@ -28,7 +29,8 @@ use kernel::{
     bindings,
     pci,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
+    types::NotThreadSafe, //
 };
 
 /// What the core keeps on a device: `struct pci_liveupdate`.
@@ -386,4 +388,41 @@ pub(crate) fn nr_functions() -> usize {
 
     // CAST: `CONFIG_PCI_LIVEUPDATE` depends on `CONFIG_64BIT`.
     nr as usize
+}
+
+/// The lock of a device, without which it gets no driver and loses none.
+#[must_use = "the device is unlocked once this is dropped"]
+pub(crate) struct DeviceLock<'a>(&'a pci::Device, NotThreadSafe);
+
+impl<'a> DeviceLock<'a> {
+    /// Takes the lock if it is free. Never waits.
+    pub(crate) fn try_lock(dev: &'a pci::Device) -> Option<Self> {
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device. The lock is
+        // given back in `drop()`, in the same thread.
+        let locked = unsafe { bindings::pci_liveupdate_trylock_device(dev.raw()) };
+
+        locked.then_some(Self(dev, NotThreadSafe))
+    }
+
+    /// Waits for the lock.
+    pub(crate) fn lock(dev: &'a pci::Device) -> Self {
+        // SAFETY: As above.
+        unsafe { bindings::pci_liveupdate_lock_device(dev.raw()) };
+        Self(dev, NotThreadSafe)
+    }
+}
+
+impl Deref for DeviceLock<'_> {
+    type Target = pci::Device;
+
+    fn deref(&self) -> &pci::Device {
+        self.0
+    }
+}
+
+impl Drop for DeviceLock<'_> {
+    fn drop(&mut self) {
+        // SAFETY: Locked by this thread, since the guard is not `Send`.
+        unsafe { bindings::pci_liveupdate_unlock_device(self.0.raw()) };
+    }
 }

@@ -27,6 +27,7 @@ use crate::{
         find,
         nr_functions, //
     },
+    fabric::leftover::stop_leftover,
     logic::{
         size_for,
         Array,
@@ -149,6 +150,7 @@ impl Core {
             self.stats.count(Event::Leftover);
             if let Some(dev) = find(key) {
                 (&*dev).set_incoming(None);
+                stop_leftover(dev);
             }
         }
     }

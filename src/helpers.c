@@ -132,6 +132,21 @@ void pci_liveupdate_read_unlock_buses(void)
 	up_read(&pci_bus_sem);
 }
 
+bool pci_liveupdate_trylock_device(struct pci_dev *dev)
+{
+	return device_trylock(&dev->dev);
+}
+
+void pci_liveupdate_lock_device(struct pci_dev *dev)
+{
+	device_lock(&dev->dev);
+}
+
+void pci_liveupdate_unlock_device(struct pci_dev *dev)
+{
+	device_unlock(&dev->dev);
+}
+
 int pci_liveupdate_quirk_acs_ctrl(struct pci_dev *dev)
 {
 	return pci_dev_specific_acs_ctrl(dev);

@@ -10,6 +10,7 @@
 //!   sleep     suspend, and all else that stops devices      PM notifier, kernel_kexec()
 //!   driver    which drivers may bind to them                pci_bus_match()
 //!   sriov     Virtual Functions, which they have none of    sriov_enable()
+//!   leftover  those that nobody finished                    the end of the FLB
 //! ```
 
 mod acs;
@@ -17,6 +18,7 @@ mod ari;
 mod bus;
 pub(crate) mod buses;
 mod driver;
+pub(crate) mod leftover;
 mod master;
 mod resets;
 mod sleep;

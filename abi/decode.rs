@@ -17,6 +17,11 @@ use core::fmt;
 /// Printed as one line with the offset, the expected and the found value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Corrupt {
+    /// The address of the block is not that of memory from KHO.
+    Nowhere {
+        /// The address is null.
+        null: bool,
+    },
     /// The array does not fit into the memory of the block.
     Capacity {
         /// `max_nr_devices`.
@@ -63,7 +68,7 @@ impl Corrupt {
     /// The offset of the invalid value in the block.
     pub const fn offset(&self) -> usize {
         match self {
-            Self::Capacity { .. } => 0,
+            Self::Nowhere { .. } | Self::Capacity { .. } => 0,
             Self::Overfull { .. } | Self::Miscounted { .. } => 4,
             Self::Repeated { again, .. } => Ser::offset_of(*again),
         }
@@ -74,6 +79,10 @@ impl fmt::Display for Corrupt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "at offset {}: ", self.offset())?;
         match self {
+            Self::Nowhere { null } => {
+                let found = if *null { "a null handle" } else { "none" };
+                write!(f, "expected memory preserved by KHO, found {found}")
+            }
             Self::Capacity { found, fits } => {
                 write!(f, "expected max_nr_devices <= {fits}, found {found}")
             }

@@ -84,8 +84,9 @@ impl flb::Flb for PciFlb {
 
     fn retrieve(handle: kho::Handle<kho::Cpu>) -> Result<()> {
         let core = core().ok_or(ENODEV)?;
-        let ser = kho::Restored::<Ser>::take(handle).map_err(|_| {
-            pr_err!("handover refused: expected memory preserved by KHO, found none\n");
+        let ser = kho::Restored::<Ser>::take(handle).map_err(|error| {
+            let null = error == ENOENT;
+            pr_err!("handover refused: {}\n", Corrupt::Nowhere { null });
             // Not ENOENT, with which LUO says that nothing was handed over.
             EINVAL
         })?;
@@ -157,15 +158,24 @@ impl Core {
 
     /// Acts on a handover that was refused. The diagnosis has been given.
     fn refuse(&self) {
-        match self.policy {
+        self.act(self.policy, "unknown devices may be doing DMA");
+    }
+
+    /// Acts on records of LUO that this kernel, in which it is off, cannot read.
+    fn refuse_unknown(&self) {
+        let what = "cannot tell with liveupdate=off whether devices are doing DMA";
+
+        self.act(self.policy.if_unknown(), what);
+    }
+
+    fn act(&self, policy: Policy, what: &str) {
+        match policy {
             Policy::Panic => panic(),
             Policy::Contain => {
-                pr_emerg!("unknown devices may be doing DMA: clearing Bus Master everywhere\n");
+                pr_emerg!("{what}: clearing Bus Master everywhere\n");
                 self.set_handover(Handover::Contained);
             }
-            Policy::Ignore => {
-                pr_emerg!("unknown devices may be doing DMA to memory in use: ignored\n");
-            }
+            Policy::Ignore => pr_emerg!("{what} to memory in use: ignored\n"),
         }
     }
 }
@@ -211,48 +221,62 @@ pub(crate) fn init(core: &Core) {
     let incoming = core
         .stats
         .timed(Event::RetrieveNanos, || FLB.get_incoming());
-    let refused = match incoming {
-        Ok(_) => false,
-        Err(ENODATA) => false,
+    let found = match incoming {
+        Ok(_) => Found::Nothing,
+        Err(ENODATA) => Found::Nothing,
         Err(ENOENT) => speaks_otherwise(),
         Err(EOPNOTSUPP) => was_not_expected(),
-        Err(_) => true,
+        Err(_) => Found::Devices,
     };
 
-    if refused {
-        core.refuse();
+    match found {
+        Found::Nothing => {}
+        Found::Devices => core.refuse(),
+        Found::Unknown => core.refuse_unknown(),
     }
+}
+
+/// What the previous kernel left that cannot be used.
+enum Found {
+    /// Nothing.
+    Nothing,
+    /// Devices. The log says why they cannot be used.
+    Devices,
+    /// Records that do not tell whether there are devices.
+    Unknown,
 }
 
 /// Whether the previous kernel handed devices over in a format that is not known here.
-fn speaks_otherwise() -> bool {
+fn speaks_otherwise() -> Found {
     let found = abi::FOREIGN.into_iter().find(|name| peek(name).is_ok());
 
-    if let Some(name) = found {
-        pr_err!(
-            "handover refused: expected devices as {}, found them as {name}\n",
-            abi::COMPATIBLE
-        );
-    }
-    found.is_some()
+    let Some(name) = found else {
+        return Found::Nothing;
+    };
+    pr_err!(
+        "handover refused: expected devices as {}, found them as {name}\n",
+        abi::COMPATIBLE
+    );
+    Found::Devices
 }
 
 /// Whether the previous kernel handed devices over to a kernel without Live Update.
-fn was_not_expected() -> bool {
+fn was_not_expected() -> Found {
     let found = match abi::FOREIGN.into_iter().map(peek).find(Result::is_ok) {
         Some(found) => found,
         None => peek(abi::COMPATIBLE),
     };
 
     match found {
-        Err(ENOENT) => false,
+        Err(ENOENT) => Found::Nothing,
         Ok(()) => {
             pr_err!("handover refused: expected none with liveupdate=off, found devices\n");
-            true
+            Found::Devices
         }
+        Err(EPROTO) => Found::Unknown,
         Err(_) => {
             pr_err!("handover refused: expected none with liveupdate=off, found one of LUO\n");
-            true
+            Found::Devices
         }
     }
 }

@@ -81,12 +81,12 @@ CASES = {
     "nr-too-large": Case("nr_devices = 2, .*, found 3", lambda it: it.used(3)),
     "nr-above-max": Case(f"nr_devices <= {PAGE_ENTRIES}, found 512", lambda it: it.used(512)),
     "repeated": Case("offset 16: .* offset 8 again", lambda it: it.repeat()),
-    "no-handle": Case("expected memory preserved by KHO", lambda it: it.handle(0)),
+    "no-handle": Case("offset 0: expected .* KHO, found a null handle", lambda it: it.handle(0)),
     "odd-handle": Case(
-        "expected memory preserved by KHO", lambda it: it.handle(it.array.address + 8)
+        "offset 0: expected .* KHO, found none", lambda it: it.handle(it.array.address + 8)
     ),
     "foreign-handle": Case(
-        "expected memory preserved by KHO", lambda it: it.handle(FOREIGN_MEMORY)
+        "offset 0: expected .* KHO, found none", lambda it: it.handle(FOREIGN_MEMORY)
     ),
     "pci-v1": Case("found them as pci-v1$", lambda it: it.name(b"pci-v1")),
     "pci-v2": Case("found them as pci-v2$", lambda it: it.name(b"pci-v2")),

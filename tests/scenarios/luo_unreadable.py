@@ -42,7 +42,6 @@ def flbs(value: int) -> Case:
 
 
 CASES = {
-    "version": Case(lambda ram, state: ram.write(state, b"luo-v9")),
     "count": Case(
         lambda ram, state: ram.write(
             ram.u64(state + FLBS) + COUNT, (MOST_FLBS + 1).to_bytes(8, "little")

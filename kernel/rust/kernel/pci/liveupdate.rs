@@ -83,6 +83,24 @@ impl Device {
         Ok(Outgoing(self.into()))
     }
 
+    /// Returns whether the addresses that the device uses for DMA mean the same in the next kernel.
+    ///
+    /// They do if they are physical ones: then no IOMMU translates them, now or on the way there.
+    /// Otherwise the PCI core stops the device at the `kexec`, also if it is preserved.
+    ///
+    /// C header: [`include/linux/iommu.h`](srctree/include/linux/iommu.h)
+    #[cfg(CONFIG_IOMMU_API)]
+    pub fn dma_survives_kexec(&self) -> bool {
+        // SAFETY: By the type invariant, this is a valid device.
+        unsafe { bindings::iommu_dma_survives_kexec(&raw mut (*self.as_raw()).dev) }
+    }
+
+    /// As above, for a kernel that knows no IOMMU.
+    #[cfg(not(CONFIG_IOMMU_API))]
+    pub fn dma_survives_kexec(&self) -> bool {
+        true
+    }
+
     /// Returns whether the previous kernel left the device running, and it was not finished since.
     pub fn is_incoming(&self) -> bool {
         // SAFETY: By the type invariant, this is a valid device.

@@ -49,7 +49,6 @@ use kernel::{
         Core, //
     },
     driver,
-    iommu,
     kho,
     liveupdate,
     miscdevice::NamedRegistration,
@@ -81,10 +80,10 @@ fn check(pdev: &pci::Device<Core<'_>>) -> Result {
         dev_err!(pdev, "its ring cannot be preserved, boot with kho=on\n");
         return Err(EOPNOTSUPP);
     }
-    if iommu::is_translated(pdev.as_ref()) {
+    if !pdev.dma_survives_kexec() {
         dev_err!(
             pdev,
-            "its DMA addresses are translated, boot with iommu=pt\n"
+            "its DMA addresses depend on an IOMMU, boot with iommu=pt\n"
         );
         return Err(EOPNOTSUPP);
     }

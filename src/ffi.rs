@@ -7,9 +7,12 @@ use crate::{
         self,
         core, //
     },
-    fabric::buses::{
-        Numbers,
-        Scanned, //
+    fabric::{
+        buses::{
+            Numbers,
+            Scanned, //
+        },
+        dma, //
     },
     flb,
     logic::Range,
@@ -142,8 +145,60 @@ pub unsafe extern "C" fn pci_liveupdate_cleanup_device(dev: *mut bindings::pci_d
 pub unsafe extern "C" fn pci_liveupdate_freeze_device(dev: *mut bindings::pci_dev) {
     if let Some(core) = core() {
         // SAFETY: By the safety requirements of this function.
-        core.freeze_device(unsafe { device(dev) });
+        let dev = unsafe { device(dev) };
+
+        core.freeze_device(dev);
+        core.leave_device(dev);
     }
+}
+
+/// Called for each device on the way to the next kernel, before the first one is shut down.
+///
+/// # Safety
+///
+/// `dev` must be a valid device.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_leave_device(dev: *mut bindings::pci_dev) {
+    if let Some(core) = core() {
+        // SAFETY: By the safety requirements of this function.
+        core.leave_device(unsafe { device(dev) });
+    }
+}
+
+/// pci_liveupdate_is_running() - Tell whether a device does DMA since the previous kernel.
+///
+/// # Safety
+///
+/// `dev` must be a valid device.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_is_running(dev: *mut bindings::pci_dev) -> bool {
+    // SAFETY: By the safety requirements of this function.
+    core().is_some_and(|core| core.is_running(unsafe { device(dev) }))
+}
+
+/// pci_liveupdate_stop_dma() - Take Bus Master from a device of the previous kernel.
+///
+/// # Safety
+///
+/// `dev` must be a valid device, `reason` a string.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_stop_dma(
+    dev: *mut bindings::pci_dev,
+    reason: *const c_char,
+) {
+    // SAFETY: By the safety requirements of this function.
+    unsafe { dma::stop_dma(device(dev), CStr::from_char_ptr(reason)) };
+}
+
+/// Called by pci_ats_init(): tells whether the device is taken for one without ATS.
+///
+/// # Safety
+///
+/// `dev` must be a valid device.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_forbid_ats(dev: *mut bindings::pci_dev) -> bool {
+    // SAFETY: By the safety requirements of this function.
+    core().is_some_and(|core| core.forbid_ats(unsafe { device(dev) }))
 }
 
 /// Tells whether a device is in use by another kernel than this one.

@@ -11,6 +11,7 @@
 #include <linux/kexec.h>
 #include <linux/list.h>
 #include <linux/pci.h>
+#include <linux/reboot.h>
 #include <linux/sched/clock.h>
 #include <linux/suspend.h>
 #include "../../pci.h"
@@ -54,6 +55,29 @@ static int __init pci_liveupdate_register_pm(void)
 	return 0;
 }
 core_initcall(pci_liveupdate_register_pm);
+
+static int pci_liveupdate_reboot(struct notifier_block *nb,
+				 unsigned long action, void *data)
+{
+	struct pci_dev *dev = NULL;
+
+	if (!kexec_in_progress)
+		return NOTIFY_DONE;
+	for_each_pci_dev(dev)
+		pci_liveupdate_leave_device(dev);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block pci_liveupdate_reboot_nb = {
+	.notifier_call = pci_liveupdate_reboot,
+};
+
+/* kernel_restart_prepare() calls it before device_shutdown(). */
+static int __init pci_liveupdate_register_reboot(void)
+{
+	return register_reboot_notifier(&pci_liveupdate_reboot_nb);
+}
+core_initcall(pci_liveupdate_register_reboot);
 
 static struct pci_liveupdate_core *machine __ro_after_init;
 
@@ -110,6 +134,22 @@ bool pci_liveupdate_going_down(void)
 bool pci_liveupdate_in_transition(void)
 {
 	return mutex_is_locked(&system_transition_mutex);
+}
+
+bool pci_liveupdate_dma_survives(struct pci_dev *dev)
+{
+	return iommu_dma_survives_kexec(&dev->dev);
+}
+
+/* For pci_ats_init(), before which nothing in @dev says where ATS is. */
+bool pci_liveupdate_ats_enabled(struct pci_dev *dev)
+{
+	int pos = pci_find_ext_capability(dev, PCI_EXT_CAP_ID_ATS);
+	u16 ctrl;
+
+	if (!pos || pci_read_config_word(dev, pos + PCI_ATS_CTRL, &ctrl))
+		return false;
+	return ctrl & PCI_ATS_CTRL_ENABLE;
 }
 
 bool pci_liveupdate_trylock_rescan(void)

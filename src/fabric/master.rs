@@ -9,6 +9,7 @@
 //!   keep_intx    whoever enables a device  pci_enable_device()
 //! ```
 
+use super::dma::dma_stops;
 use crate::{
     core::Core,
     device::{
@@ -26,13 +27,13 @@ impl Core {
     /// Whether Bus Master of `dev` stays set, whoever clears it.
     pub(crate) fn keep_master(&self, dev: &pci::Device) -> bool {
         self.owned(dev)
-            .is_some_and(|owned| owned.keeps_master(ending()))
+            .is_some_and(|owned| owned.keeps_master(ending()) && !dma_stops(dev))
     }
 
     /// Whether Bus Master of `dev` stays set when it is shut down.
     pub(crate) fn keep_dma(&self, dev: &pci::Device) -> bool {
         self.owned(dev)
-            .is_some_and(|owned| owned.keeps_dma(ending()))
+            .is_some_and(|owned| owned.keeps_dma(ending()) && !dma_stops(dev))
     }
 
     /// Whether INTx of `dev` stays disabled, if it is, when it is enabled.

@@ -8,6 +8,7 @@
 //!   master    Bus Master, theirs and that of bridges; INTx  pci_clear_master(), ...
 //!   resets    resets that would reach them                  pci_reset_function(), ...
 //!   sleep     suspend, and all else that stops devices      PM notifier, kernel_kexec()
+//!   dma       DMA addresses, or else no DMA                 iommu_probe_device(), ...
 //!   driver    which drivers may bind to them                pci_bus_match()
 //!   sriov     Virtual Functions, which they have none of    sriov_enable()
 //!   leftover  those that nobody finished                    the end of the FLB
@@ -17,6 +18,7 @@ mod acs;
 mod ari;
 mod bus;
 pub(crate) mod buses;
+pub(crate) mod dma;
 mod driver;
 pub(crate) mod leftover;
 mod master;

@@ -18,6 +18,7 @@ struct pci_driver;
 void pci_liveupdate_setup_device(struct pci_dev *dev);
 void pci_liveupdate_cleanup_device(struct pci_dev *dev);
 void pci_liveupdate_freeze_device(struct pci_dev *dev);
+bool pci_liveupdate_forbid_ats(struct pci_dev *dev);
 bool pci_liveupdate_is_live(struct pci_dev *dev);
 bool pci_liveupdate_keep_master(struct pci_dev *dev);
 bool pci_liveupdate_keep_dma(struct pci_dev *dev);
@@ -35,12 +36,13 @@ bool pci_liveupdate_keep_ari(struct pci_dev *bridge);
 bool pci_liveupdate_driver_match(struct pci_dev *dev,
 				 const struct pci_driver *drv);
 
-/* From helpers.c to Rust: the kernel parameter, initcalls, PM notifications. */
+/* From helpers.c to Rust: the kernel parameter, initcalls, notifiers. */
 int pci_liveupdate_set_policy(char *name);
 int pci_liveupdate_init(void);
 int pci_liveupdate_late_init(void);
 int pci_liveupdate_prepare_sleep(void);
 void pci_liveupdate_end_sleep(void);
+void pci_liveupdate_leave_device(struct pci_dev *dev);
 
 /* From Rust to helpers.c. */
 struct pci_liveupdate_core;
@@ -54,6 +56,8 @@ bool pci_liveupdate_jumping(void);
 bool pci_liveupdate_handing_over(void);
 bool pci_liveupdate_going_down(void);
 bool pci_liveupdate_in_transition(void);
+bool pci_liveupdate_dma_survives(struct pci_dev *dev);
+bool pci_liveupdate_ats_enabled(struct pci_dev *dev);
 bool pci_liveupdate_trylock_rescan(void);
 void pci_liveupdate_unlock_rescan(void);
 void pci_liveupdate_read_lock_buses(void);
@@ -76,6 +80,11 @@ void pci_liveupdate_set_ari(struct pci_dev *bridge, bool on);
 static inline void pci_liveupdate_setup_device(struct pci_dev *dev) { }
 static inline void pci_liveupdate_cleanup_device(struct pci_dev *dev) { }
 static inline void pci_liveupdate_freeze_device(struct pci_dev *dev) { }
+
+static inline bool pci_liveupdate_forbid_ats(struct pci_dev *dev)
+{
+	return false;
+}
 
 static inline bool pci_liveupdate_is_live(struct pci_dev *dev)
 {

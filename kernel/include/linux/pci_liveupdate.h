@@ -131,6 +131,30 @@ void pci_liveupdate_finish(struct pci_dev *dev);
  */
 bool pci_liveupdate_is_incoming(struct pci_dev *dev);
 
+/**
+ * pci_liveupdate_is_running() - Tell whether a device does DMA since the
+ *				 previous kernel
+ * @dev: The device.
+ *
+ * For the IOMMU core: the addresses that such a device uses are physical ones.
+ *
+ * Context: Any.
+ * Return: true for an incoming device that is no bridge and has Bus Master on.
+ */
+bool pci_liveupdate_is_running(struct pci_dev *dev);
+
+/**
+ * pci_liveupdate_stop_dma() - Take Bus Master from a device of the previous
+ *			       kernel
+ * @dev: The device.
+ * @reason: Why it cannot go on, for the log.
+ *
+ * For the IOMMU core, where physical addresses would be translated or blocked.
+ *
+ * Context: Any.
+ */
+void pci_liveupdate_stop_dma(struct pci_dev *dev, const char *reason);
+
 /* Not for drivers: asked before a kexec that is to come back. */
 bool pci_liveupdate_may_sleep(void);
 #else
@@ -166,6 +190,16 @@ static inline bool pci_liveupdate_is_incoming(struct pci_dev *dev)
 static inline bool pci_liveupdate_may_sleep(void)
 {
 	return true;
+}
+
+static inline bool pci_liveupdate_is_running(struct pci_dev *dev)
+{
+	return false;
+}
+
+static inline void pci_liveupdate_stop_dma(struct pci_dev *dev,
+					   const char *reason)
+{
 }
 #endif
 

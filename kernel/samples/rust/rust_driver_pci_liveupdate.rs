@@ -36,12 +36,24 @@
 //! - [`Files::can_finish`]: a device whose file was not retrieved is stopped.
 //! - A device can be unbound at any time, also while a file of it is open or preserved. The file
 //!   and its [`Endpoint`] stay, but a live update with them fails.
+//!
+//! With `dma_bits=N` on its command line, the driver gives each device a page that it can reach by
+//! DMA, at an address of no more than N bits, and says which. That is for trying out what becomes
+//! of such an address where an IOMMU translates it.
 
-use core::ptr;
+use core::{
+    mem,
+    ptr, //
+};
 use kernel::{
     device::{
         self,
         Core, //
+    },
+    dma::{
+        Coherent,
+        Device as _,
+        DmaMask, //
     },
     driver,
     fmt,
@@ -69,6 +81,7 @@ use kernel::{
         NamedRegistration, //
     },
     new_mutex,
+    page::PAGE_SIZE,
     pci,
     prelude::*,
     str::{
@@ -454,6 +467,28 @@ struct Bound {
     _entry: Entry,
 }
 
+/// Gives the device a page that it can reach by DMA, if the command line says so.
+///
+/// It is never taken back: user space may have told the device to use it.
+fn add_dma_page(pdev: &pci::Device<Core<'_>>) -> Result {
+    let bits = module_parameters::dma_bits.value();
+    if bits == 0 {
+        return Ok(());
+    }
+
+    // SAFETY: Only `probe()` allocates DMA memory for the device, and only below.
+    unsafe { pdev.dma_set_mask_and_coherent(DmaMask::try_new(bits)?)? };
+
+    let page = Coherent::<[u8; PAGE_SIZE]>::zeroed(pdev.as_ref(), GFP_KERNEL)?;
+    dev_info!(
+        pdev,
+        "has a page at DMA address {:#x}\n",
+        page.dma_address()
+    );
+    mem::forget(page);
+    Ok(())
+}
+
 struct Driver;
 
 // Nothing matches: the driver binds to a device only if user space says so.
@@ -475,6 +510,7 @@ impl pci::Driver for Driver {
             // set up any other device here. These two calls change nothing on an incoming one.
             pdev.enable_device_mem()?;
             pdev.set_master();
+            add_dma_page(pdev)?;
             if pdev.is_incoming() {
                 dev_info!(pdev, "left running by the previous kernel\n");
             }
@@ -530,4 +566,10 @@ module! {
     authors: ["PCI Live Update maintainers"],
     description: "Rust PCI driver whose devices keep running over a live update",
     license: "GPL",
+    params: {
+        dma_bits: u32 {
+            default: 0,
+            description: "Give each device a page at a DMA address of so many bits (0: none)",
+        },
+    },
 }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A USB controller (OHCI) that counts milliseconds into memory, without any help.
+"""A USB controller (OHCI) that writes a counter to memory every millisecond.
 
-It writes a frame number into its communication area every millisecond. At the first write
-that is refused it says "unrecoverable error", and says so for ever: a trip wire that
-nothing from outside has to step on. It is programmed from user space.
+It writes a frame number into its communication area. After the first write that is rejected
+it reports "unrecoverable error" until it is reset, so a short interruption is detected as
+well. It is programmed from user space.
 """
 
 import secrets
@@ -30,34 +30,34 @@ class Heart:
 
     @property
     def tripped(self) -> bool:
-        """Whether a write was refused, ever."""
+        """Whether a write was rejected since the last reset."""
         return bool(self._registers.load(HC_INTERRUPT_STATUS) & UNRECOVERABLE_ERROR)
 
     @property
     def frame(self) -> int:
-        """The number that it is at."""
+        """The current frame number, in its register."""
         return self._registers.load(HC_FM_NUMBER) & 0xFFFF
 
     def start(self, address: int) -> None:
-        """Lets it count into the page at an address of its own."""
+        """Starts it. `address` is that of its page, as the controller has to use it."""
         self._registers.store(HC_HCCA, address)
         self._registers.store(HC_CONTROL, OPERATIONAL)
 
     def stop(self) -> None:
-        """It counts no more."""
+        """Stops it."""
         self._registers.store(HC_CONTROL, 0)
 
     def written(self, page: int) -> int:
-        """The last number in the page at a physical address."""
+        """The last frame number in the page at a physical address."""
         return int.from_bytes(self._vm.ram.read(page + FRAME_NUMBER, 2), "little")
 
     def counts(self, frames: int = 20) -> None:
-        """It does, within the patience of a story."""
+        """Fails unless it counts in time."""
         before = self.frame
         self._vm.wait_for("the next frames", lambda: (self.frame - before) & 0xFFFF > frames)
 
     def beats(self, page: int, frames: int = 20) -> None:
-        """It counts into the page at a physical address."""
+        """Fails unless it writes to the page at a physical address in time."""
         before = self.written(page)
         self._vm.wait_for(
             "the next beats", lambda: (self.written(page) - before) & 0xFFFF > frames
@@ -65,7 +65,7 @@ class Heart:
 
 
 def find_page(vm: Vm, memory: Fd) -> int:
-    """The physical address of the one page of a memfd. It is preserved, so it stays there."""
+    """The physical address of the only page of a memfd, which does not move if preserved."""
     mark = secrets.token_bytes(16)
     memory.write(PAGE - len(mark), mark)
     [found] = [at for at in vm.ram.find(mark, align=16) if at % PAGE == PAGE - len(mark)]

@@ -60,7 +60,7 @@ for file in "$top"/tests/compile-fail/*.rs; do
 		continue
 	fi
 	echo "not ok $name"
-	printf '# %s\n' "$complaint"
+	printf '%s\n' "$complaint" | sed 's/^/# /'
 	failed+=("$name")
 done
 

@@ -27,7 +27,7 @@ MACHINE = Machine(
         endpoint("left", "rp3", addr="0.0", multifunction="on"),
         endpoint("right", "rp3", addr="0.1"),
         # Can report errors.
-        endpoint("failing", "rp2", "e1000e"),
+        endpoint("failing", "rp2", "virtio-rng-pci", aer="on", disable_legacy="on"),
     ],
     arguments=NO_IOMMU,
 )

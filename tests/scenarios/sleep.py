@@ -12,7 +12,7 @@ from vm import Guest, Machine, Vm, check, endpoint, root_port, sample
 MACHINE = Machine(
     devices=[root_port("rp0", "4"), endpoint("live", "rp0")],
     # Sleep states are tested only (pm_test): the kernel resumes by itself.
-    arguments="suspend.pm_test_delay=0 no_console_suspend",
+    arguments="suspend.pm_test_delay=0 hibernate.pm_test_delay=0 no_console_suspend",
 )
 
 STATS = "/sys/power/suspend_stats"

@@ -2,10 +2,15 @@
 
 //! Structures of devices and buses, wired by hand.
 //!
-//! The core reads few of their fields, and only those are set. The devices have no registers, and
-//! cannot be registered or bound, but thousands of them are made within milliseconds.
+//! The core reads few of their fields, and only those are set. Of registers, bridges have their bus
+//! numbers. The devices cannot be registered or bound, but thousands of them are made within
+//! milliseconds.
 
 use crate::abi::Key;
+use core::{
+    iter,
+    ptr, //
+};
 use kernel::{
     bindings,
     error::to_result,
@@ -32,23 +37,6 @@ struct Ops(bindings::pci_ops);
 
 // SAFETY: C only reads it.
 unsafe impl Sync for Ops {}
-
-/// Every register is 0.
-///
-/// # Safety
-///
-/// `value` must be valid for a write.
-unsafe extern "C" fn read(
-    _: *mut bindings::pci_bus,
-    _: c_uint,
-    _: c_int,
-    _: c_int,
-    value: *mut u32,
-) -> c_int {
-    // SAFETY: By the safety requirements of this function.
-    unsafe { *value = 0 };
-    bindings::PCIBIOS_SUCCESSFUL as c_int
-}
 
 /// A segment of a [`Topology`].
 #[derive(Clone, Copy)]
@@ -124,8 +112,7 @@ impl Topology {
         // SAFETY: An element of ours, that is zeroed.
         unsafe {
             (*bus).sysdata = sysdata.cast();
-            (*bus).ops = (&raw const OPS.0).cast_mut();
-            (*bus).number = number;
+            start_bus(bus, number, u8::MAX);
         }
         Ok(Bus(nr))
     }
@@ -142,6 +129,7 @@ impl Topology {
             (*dev).bus = bus;
             (*dev).devfn = devfn.into();
             (*dev).dev.init_name = NAME.as_char_ptr();
+            bindings::list_add_tail(&raw mut (*dev).bus_list, &raw mut (*bus).devices);
         }
         Ok(Dev(nr))
     }
@@ -159,11 +147,11 @@ impl Topology {
         unsafe {
             (*bridge).hdr_type = bindings::PCI_HEADER_TYPE_BRIDGE as u8;
             (*bridge).subordinate = child;
-            (*child).number = number;
+            start_bus(child, number, number);
             (*child).sysdata = (*parent).sysdata;
-            (*child).ops = (*parent).ops;
             (*child).parent = parent;
             (*child).self_ = bridge;
+            forward(parent, number);
         }
         Ok((dev, below))
     }
@@ -171,7 +159,6 @@ impl Topology {
     /// Gives `dev` a property that ordinary devices do not have.
     pub(crate) fn set(&mut self, dev: Dev, what: Property) -> Result {
         let raw = self.raw(dev);
-        let quirk = bindings::pci_dev_flags_PCI_DEV_FLAGS_ACS_ENABLED_QUIRK;
 
         // SAFETY: Elements of `self`, which is borrowed exclusively.
         unsafe {
@@ -183,8 +170,7 @@ impl Topology {
                 Property::Physfn(nr) => {
                     return to_result(pci_liveupdate_test_enable_vfs(raw.cast(), nr));
                 }
-                // CAST: the flag is one of the 16 bits.
-                Property::AcsQuirk => (*raw).dev_flags |= quirk as u16,
+                Property::AcsQuirk => (*raw).liveupdate.acs_quirk = true,
             }
         }
         Ok(())
@@ -203,6 +189,74 @@ impl Topology {
     fn raw(&self, dev: Dev) -> *mut bindings::pci_dev {
         self.devices[dev.0].get()
     }
+}
+
+/// Gives a bus its numbers, and no devices.
+///
+/// # Safety
+///
+/// `bus` must be a bus that nobody else has.
+unsafe fn start_bus(bus: *mut bindings::pci_bus, number: u8, last: u8) {
+    // SAFETY: By the safety requirements of this function.
+    unsafe {
+        (*bus).number = number;
+        (*bus).busn_res.end = last.into();
+        (*bus).ops = (&raw const OPS.0).cast_mut();
+        bindings::INIT_LIST_HEAD(&raw mut (*bus).devices);
+    }
+}
+
+/// Has `bus` and those above it lead to bus `number`.
+///
+/// # Safety
+///
+/// `bus` must be a bus of a [`Topology`] that nobody else has.
+unsafe fn forward(mut bus: *mut bindings::pci_bus, number: u8) {
+    while !bus.is_null() {
+        // SAFETY: By the safety requirements of this function; what is above it is of the same
+        // topology.
+        unsafe {
+            (*bus).busn_res.end = (*bus).busn_res.end.max(number.into());
+            bus = (*bus).parent;
+        }
+    }
+}
+
+/// # Safety
+///
+/// `bus` must be a bus of a [`Topology`], `value` valid for a write.
+unsafe extern "C" fn read(
+    bus: *mut bindings::pci_bus,
+    devfn: c_uint,
+    at: c_int,
+    _size: c_int,
+    value: *mut u32,
+) -> c_int {
+    let next = |last: &*mut bindings::pci_dev| {
+        // SAFETY: By the safety requirements of this function; `last` is null or on the bus.
+        let bridge = unsafe { bindings::pci_liveupdate_next_bridge(bus, *last) };
+        (!bridge.is_null()).then_some(bridge)
+    };
+    let mut bridges = iter::successors(next(&ptr::null_mut()), next);
+    // SAFETY: Devices of the topology.
+    let bridge = bridges.find(|bridge| unsafe { (**bridge).devfn } == devfn);
+
+    // CAST: offsets are `int` in C.
+    let found = bridge.filter(|_| at == bindings::PCI_PRIMARY_BUS as c_int);
+    // SAFETY: A bridge of the topology has a bus below it.
+    let buses = found.map(|bridge| unsafe {
+        let below = (*bridge).subordinate;
+        // CAST: bus numbers have 8 bits.
+        [
+            (*bus).number,
+            (*below).number,
+            (*below).busn_res.end as u8,
+            0,
+        ]
+    });
+    // SAFETY: By the safety requirements of this function.
+    unsafe { *value = buses.map_or(u32::MAX, u32::from_le_bytes) };
+    bindings::PCIBIOS_SUCCESSFUL as c_int
 }
 
 /// How a topology looks whose segments are all alike.

@@ -133,6 +133,24 @@ impl Config {
         at
     }
 
+    /// Makes it a function of that vendor, for quirks to find.
+    pub(crate) fn set_id(&mut self, vendor: u16, device: u16) {
+        self.set16(bindings::PCI_VENDOR_ID as usize, vendor);
+        self.set16(bindings::PCI_DEVICE_ID as usize, device);
+    }
+
+    /// Adds Access Control Services as the ports of some chipsets have them: the registers are
+    /// twice as wide. Returns where the controls are.
+    pub(crate) fn add_wide_acs(&mut self, control: u16) -> usize {
+        let cap = self.add_extended(bindings::PCI_EXT_CAP_ID_ACS as u16, 12);
+        let at = cap + bindings::PCI_ACS_CAP as usize + 4;
+
+        self.set16(cap + bindings::PCI_ACS_CAP as usize, 0x005f);
+        self.set16(at, control);
+        self.let16(at, 0x007f);
+        at
+    }
+
     /// Lets a port forward to more than eight functions, if `on` from the start. Returns where that
     /// is set.
     pub(crate) fn add_ari_forwarding(&mut self, on: bool) -> usize {

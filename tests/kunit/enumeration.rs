@@ -17,7 +17,10 @@ use super::{
     machine::Machine, //
 };
 use crate::{
-    device::DeviceExt,
+    device::{
+        DeviceExt,
+        DeviceLock, //
+    },
     flb::PciFlb,
     logic::Function, //
 };
@@ -361,6 +364,70 @@ mod tests {
             assert!(!machine.is_incoming(function));
             assert!(!machine.is_outgoing(function));
         }
+        drop(dev);
+        Ok(())
+    }
+
+    /// A function that cannot be set up is missing.
+    #[test]
+    fn failed_setup() -> Result {
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
+        let mut config = Config::endpoint()?;
+        config.set8(bindings::PCI_HEADER_TYPE as usize, 0x05);
+        let odd = machine.fake.plug(None, 0x20, config)?;
+        let key = machine.fake.key(odd).ok_or(EINVAL)?;
+
+        core.start_incoming(&[(key, 1)])?;
+        machine.fake.scan()?;
+        assert!(machine.fake.device(odd).is_none());
+        assert!(!core.is_found(key));
+        assert_eq!(core.incoming_count(key), 1);
+        Ok(())
+    }
+
+    /// When the update ends without it, a device that has no driver is stopped. The bridges above
+    /// it are not.
+    #[test]
+    fn leftovers_are_stopped() -> Result {
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
+
+        core.start_incoming(&machine.entries())?;
+        machine.fake.scan()?;
+        for function in machine.path() {
+            assert!(machine.has_master(function));
+        }
+        PciFlb::finish(());
+        assert!(!machine.has_master(machine.endpoint));
+        for port in machine.ports {
+            assert!(machine.has_master(port));
+        }
+        for neighbour in machine.slot {
+            assert!(machine.has_master(neighbour));
+        }
+        Ok(())
+    }
+
+    /// Somebody has the device locked when the update ends without it: it is stopped once it is
+    /// unlocked, and nobody waits for that.
+    #[test]
+    fn leftovers_are_stopped_later() -> Result {
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
+
+        core.start_incoming(&machine.entries())?;
+        machine.fake.scan()?;
+        let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        let lock = DeviceLock::lock(&dev);
+        PciFlb::finish(());
+        let kept = machine.has_master(machine.endpoint);
+        drop(lock);
+        assert!(kept);
+
+        // SAFETY: The queue that the work item is on.
+        unsafe { bindings::__flush_workqueue(bindings::system_wq) };
+        assert!(!machine.has_master(machine.endpoint));
         drop(dev);
         Ok(())
     }

@@ -9,8 +9,10 @@ use super::{
         Numbers,
         Port,
         PRIMARY,
+        SECONDARY,
         SUBORDINATE, //
     },
+    fake_bus::locked,
     fixture::Fixture,
     hardware::Function,
     machine::Machine, //
@@ -32,6 +34,14 @@ use kernel::{
 
 /// ACS Control as the firmware has set it up, different from any default of the kernel.
 const ACS: u16 = 0x0011;
+
+const INTEL: u16 = bindings::PCI_VENDOR_ID_INTEL as u16;
+
+/// A port of a chipset whose ACS registers are elsewhere, one whose are no ACS registers at all,
+/// and one that no quirk is for.
+const WIDE: u16 = 0xa110;
+const NONE_AT_ALL: u16 = 0x1c10;
+const ORDINARY: u16 = 0x1234;
 
 const NONE: Numbers = Numbers(0, 0);
 
@@ -102,6 +112,18 @@ fn ari_after(handover: Handover, was_on: bool, wanted: bool) -> Result<bool> {
     }
     machine.fake.scan()?;
     Ok(machine.fake.get16(machine.ports[2], at) != 0)
+}
+
+/// What a scan is told about a port.
+fn scanned(machine: &Machine<'_>, port: Function, pass: c_int) -> Result<c_int> {
+    let dev = machine.fake.device(port).ok_or(ENODEV)?;
+    let Numbers(secondary, subordinate) = machine.fake.numbers(port).ok_or(EINVAL)?;
+    let primary = machine.fake.get8(port, PRIMARY);
+
+    // SAFETY: A bridge on a bus that nobody scans.
+    Ok(locked(|| unsafe {
+        bindings::pci_liveupdate_scan_bridge(dev.raw(), primary, secondary, subordinate, pass)
+    }))
 }
 
 /// `pci_liveupdate_is_live()`, as C calls it.
@@ -214,6 +236,30 @@ mod tests {
         let endpoint = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
         let above = path(&*endpoint).map(|dev| dev.key());
         assert!(above.eq(machine.entries().into_iter().map(|(key, _)| key)));
+        Ok(())
+    }
+
+    /// A bridge below one that keeps its numbers keeps its own in the same scan, whatever is
+    /// finished meanwhile. In the next scan it does not, wherever that begins.
+    #[test]
+    fn numbers_wait_for_those_above() -> Result {
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
+        let [port, upstream, _] = machine.ports;
+
+        core.start_incoming(&machine.entries())?;
+        machine.fake.scan()?;
+        assert_eq!(scanned(&machine, port, 0)?, 1);
+        let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        core.finish(&dev);
+        drop(dev);
+        assert_eq!(scanned(&machine, upstream, 0)?, 1);
+        assert_eq!(scanned(&machine, upstream, 1)?, 1);
+        assert_eq!(scanned(&machine, port, 1)?, 1);
+
+        for port in [upstream, port, upstream] {
+            assert_eq!(scanned(&machine, port, 0)?, 0);
+        }
         Ok(())
     }
 
@@ -360,6 +406,103 @@ mod tests {
                 assert_eq!(ari_after(handover, was_on, wanted)?, expected);
             }
         }
+        Ok(())
+    }
+
+    /// A device whose path has ACS that only a quirk knows how to enable is not preserved, whether
+    /// it was enabled or not. The ID is not enough: the quirks are for Root Ports.
+    #[test]
+    fn acs_quirks() -> Result {
+        let table = [
+            (ORDINARY, Ok(())),
+            (WIDE, Err(EINVAL)),
+            (NONE_AT_ALL, Err(EINVAL)),
+        ];
+
+        for (device, expected) in table {
+            let more = |port: &mut Config| {
+                port.set_id(INTEL, device);
+            };
+            let core = Fixture::new()?;
+            let machine = Machine::with(&core, more, |_| {})?;
+
+            core.start_outgoing(8)?;
+            machine.fake.scan()?;
+            let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+            assert_eq!(core.preserve(&dev), expected);
+            drop(dev);
+        }
+        Ok(())
+    }
+
+    /// A port whose ACS registers are elsewhere has back after a reset what it had.
+    #[test]
+    fn wide_acs_is_adopted() -> Result {
+        let at = Config::express()?.add_wide_acs(ACS);
+        let more = |port: &mut Config| {
+            port.set_id(INTEL, WIDE);
+            port.add_wide_acs(ACS);
+        };
+        let core = Fixture::new()?;
+        let machine = Machine::with(&core, more, |_| {})?;
+
+        core.start_incoming(&machine.entries())?;
+        machine.fake.scan()?;
+        let [port, ..] = machine.ports;
+        assert_eq!(machine.fake.get16(port, at), ACS);
+        let dev = machine.fake.device(port).ok_or(ENODEV)?;
+        save_and_restore(&dev, || machine.fake.set16(port, at, 0));
+        assert_eq!(machine.fake.get16(port, at), ACS);
+        drop(dev);
+        Ok(())
+    }
+
+    /// What the next kernel would refuse is refused: each bridge of the path with numbers that it
+    /// could not use as they are. Nothing is counted for it.
+    #[test]
+    fn unusable_path() -> Result {
+        for nr in 0..3 {
+            for (at, value) in [(PRIMARY, 0x7f), (SECONDARY, 0), (SUBORDINATE, 0)] {
+                let core = Fixture::new()?;
+                let machine = Machine::new(&core)?;
+                let port = machine.ports[nr];
+
+                core.start_outgoing(8)?;
+                machine.fake.scan()?;
+                let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+                let was = machine.fake.get8(port, at);
+                machine.fake.set8(port, at, value);
+                assert_eq!(core.preserve(&dev), Err(EINVAL));
+                assert_eq!(core.nr_outgoing(), Some(0));
+                machine.fake.set8(port, at, was);
+                assert_eq!(core.preserve(&dev), Ok(()));
+                drop(dev);
+            }
+        }
+        Ok(())
+    }
+
+    /// A bridge that has its entry is not judged again.
+    #[test]
+    fn counted_again_unjudged() -> Result {
+        let core = Fixture::new()?;
+        let machine = Machine::new(&core)?;
+        let [port, upstream, downstream] = machine.ports;
+        let more = machine
+            .fake
+            .plug(Some(downstream), 0x01, Config::endpoint()?)?;
+
+        core.start_outgoing(8)?;
+        machine.fake.scan()?;
+        let first = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        let second = machine.fake.device(more).ok_or(ENODEV)?;
+        core.preserve(&first)?;
+        for port in [port, upstream, downstream] {
+            machine.fake.set8(port, PRIMARY, 0x7f);
+        }
+        assert_eq!(core.preserve(&second), Ok(()));
+        assert_eq!(core.nr_outgoing(), Some(5));
+        drop((first, second));
         Ok(())
     }
 }

@@ -19,7 +19,12 @@ use crate::{
         Slot, //
     }, //
 };
-use kernel::prelude::*;
+use kernel::{
+    bindings,
+    error::to_result,
+    pci,
+    prelude::*, //
+};
 
 /// Two endpoints below a root port. The first one is what the tests are about.
 fn pair() -> Result<(Topology, Dev, Dev)> {
@@ -30,6 +35,18 @@ fn pair() -> Result<(Topology, Dev, Dev)> {
     let other = topology.endpoint(below, 1)?;
 
     Ok((topology, dev, other))
+}
+
+/// As sriov_enable() does before it enables `nr` Virtual Functions.
+fn begin_vfs(dev: &pci::Device, nr: c_int) -> Result {
+    // SAFETY: A valid device.
+    to_result(unsafe { bindings::pci_liveupdate_begin_vfs(dev.raw(), nr) })
+}
+
+/// As it does after that.
+fn end_vfs(dev: &pci::Device) {
+    // SAFETY: A valid device.
+    unsafe { bindings::pci_liveupdate_end_vfs(dev.raw()) };
 }
 
 #[kunit_tests(pci_liveupdate_facts)]
@@ -94,6 +111,35 @@ mod tests {
             assert_eq!(dev.outgoing().is_some(), may);
             assert_eq!(core.nr_outgoing(), Some(if may { 3 } else { 0 }));
         }
+        Ok(())
+    }
+
+    /// Virtual Functions and being live exclude each other, whichever comes first. While they are
+    /// being enabled they are not counted yet. To enable none is nothing.
+    #[test]
+    fn virtual_functions() -> Result {
+        let core = Fixture::new()?;
+        let (mut topology, dev, _) = pair()?;
+        topology.set(dev, Property::Physfn(0))?;
+        let dev = topology.get(dev);
+
+        core.start_outgoing(8)?;
+        assert_eq!(begin_vfs(dev, 1), Ok(()));
+        assert_eq!(core.preserve(dev), Err(EINVAL));
+        end_vfs(dev);
+        assert_eq!(core.preserve(dev), Ok(()));
+        assert_eq!(begin_vfs(dev, 1), Err(EBUSY));
+        assert_eq!(begin_vfs(dev, 0), Ok(()));
+        core.unpreserve(dev);
+        assert_eq!(begin_vfs(dev, 1), Ok(()));
+        end_vfs(dev);
+
+        core.start_incoming(&[(dev.key(), 1)])?;
+        core.setup_device(dev);
+        assert_eq!(begin_vfs(dev, 1), Err(EBUSY));
+        core.finish(dev);
+        assert_eq!(begin_vfs(dev, 1), Ok(()));
+        end_vfs(dev);
         Ok(())
     }
 

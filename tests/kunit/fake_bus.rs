@@ -202,6 +202,22 @@ impl<'a> FakeBus<'a> {
         hardware.config(function).map_or(0, |c| c.get16(at))
     }
 
+    /// The same of a register of 8 bits.
+    pub(crate) fn get8(&self, function: Function, at: usize) -> u8 {
+        let mut hardware = self.hardware.lock();
+
+        hardware.config(function).map_or(0, |c| c.get8(at))
+    }
+
+    /// Has the hardware change a register of 8 bits.
+    pub(crate) fn set8(&self, function: Function, at: usize, value: u8) {
+        let mut hardware = self.hardware.lock();
+
+        if let Some(config) = hardware.config(function) {
+            config.set8(at, value);
+        }
+    }
+
     /// Has the hardware change a register.
     pub(crate) fn set16(&self, function: Function, at: usize, value: u16) {
         let mut hardware = self.hardware.lock();

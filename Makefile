@@ -26,6 +26,7 @@ The PCI Live Update core for Linux.
   make kunit         run the KUnit suites in a booted kernel
   make vm            run the scenarios under QEMU
   make vm-list       list the scenarios, a sentence each
+  make bench         count the instructions and bytes that the core costs; 5 % more fails
   make compile-fail  check that misuse of the Rust abstractions does not compile
   make patches-build check that every patch of the series builds, with the feature on and off
 
@@ -35,13 +36,14 @@ The PCI Live Update core for Linux.
   make clean         remove the builds and logs from the cache, keep the downloads
 
   CONFIG=base|debug  which kernel: small and fast, or with lockdep, KASAN, UBSAN, ...
+  UPDATE=1           have make bench record what it counts, as COLUMN=name, and write the table
   T="name ..."       which scenarios; all by default
   KDIR=path          a kernel tree of yours; it is copied, only `make integrate` changes it
   CACHE=path         where downloads, builds and logs live; now $(CACHE)
 endef
 export HELP
 
-.PHONY: help setup check integrate kernel agent kunit vm vm-list compile-fail demo test patches-build fuzz clean
+.PHONY: help setup check integrate kernel agent kunit vm vm-list compile-fail demo bench test patches-build fuzz clean
 
 help:
 	@echo "$$HELP"
@@ -77,6 +79,10 @@ compile-fail: kernel
 demo:
 	@$(MAKE) kernel agent CONFIG=base $(if $(JSON),>&2)
 	@scripts/vm.sh demo
+
+bench: setup agent
+	@scripts/bench.sh $(if $(UPDATE),--update) $(if $(COLUMN),--column "$(COLUMN)") \
+		$(if $(BOUGHT),--bought "$(BOUGHT)")
 
 test: setup
 	@scripts/test.sh

@@ -35,6 +35,7 @@ PLACES = {
     "Documentation": "Documentation",
     "abi": f"{HOME}/abi",
     "src": f"{HOME}/src",
+    "tests/bench": f"{HOME}/tests/bench",
     "tests/kunit": f"{HOME}/tests/kunit",
     "Kbuild": f"{HOME}/Kbuild",
     "Kconfig": f"{HOME}/Kconfig",
@@ -42,6 +43,8 @@ PLACES = {
 # Only the host needs Cargo and the golden blobs.
 NOT_FOR_THE_KERNEL = {"Cargo.toml", "Cargo.lock", "golden", "target", "__pycache__"}
 LEFTOVERS = (".orig", ".rej", ".swp", "~")
+# What drives the bench from outside of the machine.
+DRIVERS = (".py", ".json")
 
 Contents = dict[str, bytes]
 
@@ -55,7 +58,7 @@ def files_below(root: Path) -> Iterator[Path]:
         yield root
     elif root.is_dir():
         for entry in sorted(root.iterdir()):
-            if entry.name not in NOT_FOR_THE_KERNEL and not entry.name.endswith(LEFTOVERS):
+            if entry.name not in NOT_FOR_THE_KERNEL and not entry.name.endswith(LEFTOVERS + DRIVERS):
                 yield from files_below(entry)
 
 

@@ -44,6 +44,7 @@ suite check "$top/scripts/check.sh"
 suite compile-fail compile_fail
 suite kunit-base on_kernel base kunit
 suite vm-base on_kernel base run
+suite bench "$top/scripts/bench.sh"
 suite kunit-debug on_kernel debug kunit
 suite vm-debug on_kernel debug run "${slow[@]}"
 

@@ -22,6 +22,9 @@ use kernel::prelude::*;
 
 #[path = "../abi/mod.rs"]
 pub mod abi;
+#[cfg(CONFIG_PCI_LIVEUPDATE_BENCH)]
+#[path = "../tests/bench/mod.rs"]
+pub mod bench;
 mod core;
 mod device;
 mod fabric;

@@ -41,6 +41,8 @@ _DEBUG = Profile(
 PROFILES = {
     "base": Profile(memory=512, scratch="32M,96M,32M", boot=90, request=30),
     "debug": _DEBUG,
+    # Counting instructions takes its time.
+    "bench": Profile(memory=512, scratch="32M,96M,32M", boot=600, request=60),
 }
 
 

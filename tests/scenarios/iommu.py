@@ -27,13 +27,14 @@ from vm import (
 )
 from vm.fabric import masters_cleared
 from vm.heart import PAGE, Heart, find_page
+from vm.machine import ROOT
 
 # Each case has a machine of its own.
 MACHINE = Machine()
 
 CONTROLLER, AREA = 1, 2
 ERROR = 3
-PATH = ("rp", "sw", "sw.0", "usb")
+BRIDGES = ("rp", "sw", "sw.0")
 
 # Addresses for DMA come from below 256 MiB, from the top. The memory with these numbers is
 # nobody's in both kernels.
@@ -80,14 +81,18 @@ class Case:
     stops: str | None = None
     late: bool = False
     """The device is taken away and found again, with the IOMMU on."""
-    counts: bool = True
-    """Whether QEMU lets the controller count at all."""
 
     @property
     def machine(self) -> Machine:
         """With this IOMMU, and nothing in the way of the addresses."""
-        path = [root_port("rp", "4"), *switch("sw", "rp", 1), endpoint("usb", "sw.0", "pci-ohci")]
-        return Machine(devices=[self.iommu, *path], arguments=RESERVED)
+        bridges = [root_port("rp", "4"), *switch("sw", "rp", 1)]
+        usb = endpoint("usb", "sw.0" if self.bridges else ROOT, "pci-ohci")
+        return Machine(devices=[self.iommu, *bridges, usb], arguments=RESERVED)
+
+    @property
+    def bridges(self) -> tuple[str, ...]:
+        """Above the controller. QEMU's AMD IOMMU takes all buses for bus 0."""
+        return () if self.modes == "amd" else BRIDGES
 
     @property
     def arguments(self) -> tuple[str, str]:
@@ -95,6 +100,11 @@ class Case:
         modes = MODES[self.modes]
         page = [DMA_PAGE] if self.old == TRANSLATING else []
         return " ".join([modes[self.old], *page]), modes[self.new]
+
+
+# QEMU remaps interrupts by the AMD device table of the old kernel, whose memory is in use for
+# something else by then, until the new kernel sets another table: it cannot leave the IOMMU off.
+IMPOSSIBLE = {("amd", IDENTITY, NONE), ("amd", TRANSLATING, NONE)}
 
 
 def stops(modes: str, old: str, new: str) -> str | None:
@@ -108,11 +118,11 @@ CASES = {
     f"{modes}-{old}-{new}": Case(modes, iommu, old, new, stops(modes, old, new))
     for modes, iommu in (("intel", INTEL), ("amd", AMD), ("virtio", VIRTIO))
     for old, new in product(KINDS, KINDS)
+    if (modes, old, new) not in IMPOSSIBLE
 } | {
     "intel-only-tables": Case("intel", INTEL_ONLY_TABLES, NONE, IDENTITY, ARRIVING),
     "intel-late": Case("intel", INTEL, IDENTITY, IDENTITY, late=True),
-    # QEMU passes nothing on then, even in an identity domain.
-    "virtio-strict": Case("virtio", VIRTIO_STRICT, IDENTITY, IDENTITY, LEAVING, counts=False),
+    "virtio-strict": Case("virtio", VIRTIO_STRICT, IDENTITY, IDENTITY, LEAVING),
 }
 
 
@@ -172,7 +182,7 @@ def is_found_late(vm: Vm, usb: Pci) -> None:
 def is_stopped(vm: Vm, case: Case, heart: Heart, usb: Pci) -> None:
     """In the new kernel, with a device whose addresses would mean something else."""
     check.true("Bus Master of the controller is off", not usb.bus_master)
-    check.equal("its writes are refused", heart.tripped, case.counts)
+    check.true("its writes are refused", heart.tripped)
     found = [
         [text for text in (LEAVING, ARRIVING) if vm.console.matches(f"{usb.bdf}: {text}", lines)]
         for lines in vm.console.kernels()
@@ -185,14 +195,14 @@ def story(vm: Vm, case: Case) -> None:
     arguments = case.arguments
     old = vm.boot(arguments[0])
     sample.bind(old, "usb")
-    path = [old.pci(name) for name in PATH]
+    path = [old.pci(name) for name in (*case.bridges, "usb")]
     usb = path[-1]
     kind = domain(usb)
     check.equal("domain", "translating" if kind.startswith("DMA") else kind, case.old)
 
-    vm.step("the controller counts" if case.counts else "the controller could do DMA")
+    vm.step("the controller counts")
     heart = Heart(vm, usb)
-    page = start(vm, old, case, heart, usb) if case.counts else NOBODYS.start
+    page = start(vm, old, case, heart, usb)
     check.true("no write was ever refused", not heart.tripped)
     check.true("Bus Master of the path is on", all(item.bus_master for item in path))
     content = vm.ram.read(page, PAGE)

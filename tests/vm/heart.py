@@ -15,8 +15,10 @@ from .vm import Vm
 PAGE = 4096
 
 # Registers of the controller, and the frame number in its communication area.
-HC_CONTROL, HC_INTERRUPT_STATUS, HC_HCCA, HC_FM_NUMBER = 0x04, 0x0C, 0x18, 0x3C
+HC_CONTROL, HC_COMMAND_STATUS, HC_INTERRUPT_STATUS = 0x04, 0x08, 0x0C
+HC_HCCA, HC_FM_NUMBER = 0x18, 0x3C
 OPERATIONAL = 2 << 6
+RESET = 1 << 0
 UNRECOVERABLE_ERROR = 1 << 4
 FRAME_NUMBER = 0x80
 
@@ -40,6 +42,8 @@ class Heart:
 
     def start(self, address: int) -> None:
         """Starts it. `address` is that of its page, as the controller has to use it."""
+        # Firmware has tried it out, maybe with an IOMMU in the way.
+        self._registers.store(HC_COMMAND_STATUS, RESET)
         self._registers.store(HC_HCCA, address)
         self._registers.store(HC_CONTROL, OPERATIONAL)
 

@@ -70,11 +70,11 @@ check_master_writers() {
 
 # checkpatch.pl of the kernel, on copies: it creates files in its directory, expects
 # a git tree, and counts the columns of pictures. There is no Signed-off-by yet,
-# MAINTAINERS is updated by a patch of its own, and the symbols that C exports are
-# defined in Rust.
+# MAINTAINERS is updated by a patch of its own, the symbols that C exports are
+# defined in Rust, and fields of the PCI core are in CamelCase.
 check_checkpatch() {
 	local script=$pristine/scripts/checkpatch.pl copies=$cache/checkpatch file
-	local ignore=MISSING_SIGN_OFF,FILE_PATH_CHANGES,EXPORT_SYMBOL
+	local ignore=MISSING_SIGN_OFF,FILE_PATH_CHANGES,EXPORT_SYMBOL,CAMELCASE
 	local command=(xargs -r perl "$script" --root="$pristine" --strict --quiet --no-summary
 		--show-types --ignore "$ignore")
 	[[ -f $script ]] || { echo "no kernel source in $cache yet"; return; }

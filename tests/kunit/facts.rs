@@ -88,8 +88,8 @@ mod tests {
         Ok(())
     }
 
-    /// An ACS quirk of a bridge above makes a device ineligible as well, that of another bridge does
-    /// not.
+    /// An ACS quirk of a bridge above makes a device ineligible as well, that of another bridge
+    /// does not.
     #[test]
     fn acs_quirk_above() -> Result {
         let core = Fixture::new()?;

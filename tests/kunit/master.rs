@@ -85,8 +85,8 @@ mod tests {
         Ok(())
     }
 
-    /// The driver of an outgoing device may clear it before the jump. On the bridges above, it stays
-    /// set.
+    /// The driver of an outgoing device may clear it before the jump. On the bridges above it, it
+    /// stays set.
     #[test]
     fn kept_above_outgoing() -> Result {
         let core = Fixture::new()?;

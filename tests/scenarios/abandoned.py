@@ -51,7 +51,7 @@ def never_finished(vm: Vm, usb: Pci, owned: Pci) -> None:
     check.empty("incoming", guest.incoming())
     check.equal("functions never finished", guest.stats()["never_finished"], len(everything))
     log = "\n".join(guest.log(WARNING))
-    unnamed = [bdf for bdf in everything if f"{bdf} was not finished" not in log]
+    unnamed = [bdf for bdf in everything if f"{bdf}: not finished" not in log]
     check.empty("functions that no warning names", unnamed)
 
 

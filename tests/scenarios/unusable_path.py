@@ -91,6 +91,11 @@ def story(vm: Vm, case: Case) -> None:
 
     vm.step("with its own numbers the path is as good as any")
     set_numbers(damaged, was)
+    # The numbers of a bridge that has an entry count as they were when it got it.
+    session.close()
+    session = old.create_session()
+    for function in live:
+        sample.preserve(session, function, 0)
     sample.preserve(session, device, 1)
     check.equal("outgoing", counts(old.outgoing()), due(device, *live))
 

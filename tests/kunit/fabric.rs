@@ -90,7 +90,7 @@ fn save_and_restore(dev: &pci::Device, reset: impl FnOnce()) {
     unsafe { bindings::pci_restore_state(dev.raw()) };
 }
 
-/// Whether ARI Forwarding of a port is on after a scan. It `was_on` before, or is `wanted`, since
+/// Whether ARI Forwarding of a port is on after a scan. It `was_on` before, or is `wanted` since
 /// the device below has ARI.
 fn ari_after(handover: Handover, was_on: bool, wanted: bool) -> Result<bool> {
     let at = Config::port(Port::Downstream, NONE)?.add_ari_forwarding(was_on);

@@ -275,8 +275,8 @@ impl Deref for Device<'_> {
     }
 }
 
-/// Runs `f` with `pci_rescan_remove_lock` held. It must not assert: a failed one ends the task
-/// without unlocking.
+/// Runs `f` with `pci_rescan_remove_lock` held. It must not assert: a failed assertion ends the
+/// task without unlocking.
 pub(crate) fn locked<T>(f: impl FnOnce() -> T) -> T {
     // SAFETY: No test holds the lock already. It is given back below.
     unsafe { bindings::pci_lock_rescan_remove() };

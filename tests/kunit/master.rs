@@ -85,7 +85,7 @@ mod tests {
         Ok(())
     }
 
-    /// The driver of an outgoing device may clear it before the jump. On the bridges above it, it
+    /// The driver of an outgoing device may clear it before the jump. On the bridges above, it
     /// stays set.
     #[test]
     fn kept_above_outgoing() -> Result {

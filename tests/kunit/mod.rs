@@ -33,4 +33,5 @@ mod isolation;
 mod many;
 mod master;
 mod paths;
+mod resets;
 mod xindex;

@@ -71,7 +71,7 @@ check_master_writers() {
 # checkpatch.pl of the kernel, on copies: it creates files in its directory, expects
 # a git tree, and counts the columns of pictures. There is no Signed-off-by yet,
 # MAINTAINERS is updated by a patch of its own, the symbols that C exports are
-# defined in Rust, and fields of the PCI core are in CamelCase.
+# defined in Rust, and struct pci_sriov has a num_VFs.
 check_checkpatch() {
 	local script=$pristine/scripts/checkpatch.pl copies=$cache/checkpatch file
 	local ignore=MISSING_SIGN_OFF,FILE_PATH_CHANGES,EXPORT_SYMBOL,CAMELCASE
@@ -79,8 +79,8 @@ check_checkpatch() {
 		--show-types --ignore "$ignore")
 	[[ -f $script ]] || { echo "no kernel source in $cache yet"; return; }
 	rm -rf "$copies"
-	for file in $(files abi src kernel tests/kunit tests/bench Documentation Kbuild Kconfig \
-		patches | grep -vE '^abi/golden/|\.(py|json)$'); do
+	for file in $(files abi src kernel tests/kunit Documentation Kbuild Kconfig patches |
+		grep -v '^abi/golden/'); do
 		mkdir -p "$copies/$(dirname "$file")"
 		LC_ALL=C.UTF-8 sed 's/[^\t -~]/-/g' "$file" >"$copies/$file"
 	done

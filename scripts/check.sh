@@ -50,7 +50,7 @@ check_python() {
 
 check_spdx() {
 	local file missing=0
-	for file in $(files | grep -vE '^COPYING$|\.patch$|/Cargo\.lock$|^abi/golden/|^media/'); do
+	for file in $(files | grep -vE '^COPYING$|\.patch$|/Cargo\.lock$|\.json$|^abi/golden/|^media/'); do
 		head -n 2 "$file" | grep -q 'SPDX-License-Identifier: GPL-2\.0' && continue
 		echo "$file: no SPDX line"
 		missing=1
@@ -79,8 +79,8 @@ check_checkpatch() {
 		--show-types --ignore "$ignore")
 	[[ -f $script ]] || { echo "no kernel source in $cache yet"; return; }
 	rm -rf "$copies"
-	for file in $(files abi src kernel tests/kunit Documentation Kbuild Kconfig patches |
-		grep -v '^abi/golden/'); do
+	for file in $(files abi src kernel tests/kunit tests/bench Documentation Kbuild Kconfig \
+		patches | grep -vE '^abi/golden/|\.(py|json)$'); do
 		mkdir -p "$copies/$(dirname "$file")"
 		LC_ALL=C.UTF-8 sed 's/[^\t -~]/-/g' "$file" >"$copies/$file"
 	done

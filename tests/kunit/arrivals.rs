@@ -199,7 +199,7 @@ mod tests {
         assert!(!core.is_incoming(dev) && dev.outgoing().is_some());
         assert_eq!(core.outgoing_count(port.key()), 1);
         core.unpreserve(dev);
-        assert!(core.is_incoming(port) && !port.outgoing().is_some());
+        assert!(core.is_incoming(port) && port.outgoing().is_none());
         assert_eq!(core.incoming_count(port.key()), 1);
         Ok(())
     }

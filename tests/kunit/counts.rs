@@ -180,7 +180,7 @@ mod tests {
             core.unpreserve(topology.get(*dev));
             assert_eq!(core.outgoing_count(port.key()), left);
             assert_eq!(port.outgoing().is_some(), left != 0);
-            assert!(!topology.get(*dev).outgoing().is_some());
+            assert!(topology.get(*dev).outgoing().is_none());
         }
         assert_eq!(core.nr_outgoing(), Some(0));
         Ok(())

@@ -312,7 +312,7 @@ mod tests {
         assert!(first.outgoing().is_some());
         assert_eq!(core.outgoing_count(first.key()), 1);
         assert_eq!(core.preserve(&second), Err(EINVAL));
-        assert!(!second.outgoing().is_some());
+        assert!(second.outgoing().is_none());
         assert_eq!(core.nr_outgoing(), Some(1));
 
         assert!(!endpoint.is_frozen());
@@ -359,7 +359,7 @@ mod tests {
         PciFlb::finish(());
         assert!(dev.incoming().is_none() && dev.outgoing().is_some());
         PciFlb::unpreserve(());
-        assert!(!dev.outgoing().is_some());
+        assert!(dev.outgoing().is_none());
         for function in machine.path() {
             assert!(!machine.is_incoming(function));
             assert!(!machine.is_outgoing(function));

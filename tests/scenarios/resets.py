@@ -96,6 +96,7 @@ def story(vm: Vm) -> None:
     opened_and_closed(vm, other_port, other, works=True)
     closed_beside(vm, shared_port, [left, right], works=True)
 
+    old.pci("failing").unbind()
     live, failing, right = sample.bind(old, "live", "failing", "right")
     session = old.create_session()
     for token, function in enumerate([live, failing, right]):

@@ -12,15 +12,15 @@
 //! ```text
 //!   session and file locks of LUO  ->  the mutex of the FLB  ->  Core::directions
 //!   pci_rescan_remove_lock, device_lock                      ->  Core::directions
-//!   Core::directions  ->  pci_rescan_remove_lock, which is tried but never waited for
 //!   Core::directions  ->  lock of the xarray
 //! ```
 //!
-//! The lock of the core is a leaf but for memory allocation and that try: below it, nothing of LUO,
-//! the driver core or the IOMMU is called. The hooks of the PCI core run under
+//! The lock of the core is a leaf but for memory allocation: below it, nothing of LUO, PCI, the
+//! driver core or the IOMMU is called. The hooks of the PCI core run under
 //! `pci_rescan_remove_lock`, a `device_lock` or none, and the FLB callbacks run under the mutex of
-//! the FLB. Because neither ever waits for the other's outer lock, LUO is asked for the handover
-//! once, at boot, with no lock of PCI held.
+//! the FLB. Neither ever waits for the other's outer lock: preserving a device only tries
+//! `pci_rescan_remove_lock`, and LUO is asked for the handover once, at boot, with no lock of PCI
+//! held.
 //!
 //! What hooks look at on each device of each boot is a single word, [`Core::handover`], and the
 //! state of the device.

@@ -13,7 +13,10 @@ use crate::{
         is_jumping,
         DeviceExt, //
     },
-    fabric::buses::nr_new_bridges,
+    fabric::buses::{
+        nr_new_bridges,
+        Still, //
+    },
     logic::{
         eligible,
         Ineligible,
@@ -88,19 +91,27 @@ impl Core {
         eligible(&dev.facts()).map_err(NoPreserve::Ineligible)?;
 
         // Anew if somebody has given back entries of bridges meanwhile.
-        while !self.take(dev, self.judge_path(dev).map_err(NoPreserve::Unscannable)?)? {}
-        Ok(())
+        loop {
+            let still = self.hold_still();
+            if matches!(still, Still::Scanned) && self.directions.lock().outgoing.is_some() {
+                return Err(NoPreserve::Scan);
+            }
+            let judged = self.judge_path(dev).map_err(NoPreserve::Unscannable)?;
+            if self.take(dev, judged, &still)? {
+                return Ok(());
+            }
+        }
     }
 
-    /// Counts `dev`, if no more than the lowest `judged` bridges of its path need an entry.
-    fn take(&self, dev: &pci::Device, judged: usize) -> Result<bool, NoPreserve> {
+    /// Counts `dev`, if no more than the lowest `judged` bridges of its path need an entry, and
+    /// these still have the numbers that they had.
+    fn take(&self, dev: &pci::Device, judged: usize, still: &Still) -> Result<bool, NoPreserve> {
         let mut directions = self.directions.lock();
         let sleeping = directions.sleeping || is_in_transition();
-        let still = self.hold_still(&directions);
+        let moved = matches!(still, Still::Pinned) && !self.is_pinned(&directions);
         let Some(outgoing) = directions.outgoing.as_mut() else {
             return Err(self.no_outgoing());
         };
-        let _still = still.ok_or(NoPreserve::Scan)?;
         // Whoever removes or freezes the device does so before it asks for this lock.
         if dev.state().removed.read() {
             return Err(NoPreserve::Removed);
@@ -114,7 +125,7 @@ impl Core {
         if dev.has_vfs() {
             return Err(NoPreserve::Ineligible(Ineligible::VfsEnabled));
         }
-        if nr_new_bridges(dev) > judged {
+        if moved || nr_new_bridges(dev) > judged {
             return Ok(false);
         }
         outgoing.preserve(dev).map_err(NoPreserve::Refused)?;

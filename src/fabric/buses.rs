@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!   scan      pass 0: is any device live? ── noted on the bridge ── pass 1: as noted
-//!   preserve  the first one: hold_still() ── a scan that may assign numbers is not running
+//!   preserve  hold_still() ── a device is live, or no scan that may assign numbers is running
 //!             judge_path() ── the next kernel can use the numbers of each bridge as they are
 //! ```
 //!
@@ -64,6 +64,17 @@ impl Numbers {
     }
 }
 
+/// Why bus numbers do not change.
+#[must_use = "scans run again once this is dropped"]
+pub(crate) enum Still {
+    /// A device is live.
+    Pinned,
+    /// No scan runs as long as the lock is held.
+    Locked(RescanLock),
+    /// They may: a scan is running.
+    Scanned,
+}
+
 /// What a scan does with a bridge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scanned {
@@ -114,15 +125,14 @@ impl Core {
         Ok(new)
     }
 
-    /// Makes sure that no scan changes bus numbers from now on to the first preserved device.
+    /// Makes sure that no scan changes bus numbers until the first device is preserved.
     ///
     /// A driver that preserves a device may be waited for by who removes it, so this does not wait.
-    /// `None` means that a scan is running.
-    pub(crate) fn hold_still(&self, directions: &Directions) -> Option<Option<RescanLock>> {
-        if self.is_pinned(directions) {
-            return Some(None);
+    pub(crate) fn hold_still(&self) -> Still {
+        if self.is_pinned(&self.directions.lock()) {
+            return Still::Pinned;
         }
-        RescanLock::try_lock().map(Some)
+        RescanLock::try_lock().map_or(Still::Scanned, Still::Locked)
     }
 
     /// Notes the numbers of an incoming bridge, for the scan of those beside it.
@@ -183,7 +193,8 @@ impl Core {
         Ok(())
     }
 
-    fn is_pinned(&self, directions: &Directions) -> bool {
+    /// Whether bridges keep their numbers.
+    pub(crate) fn is_pinned(&self, directions: &Directions) -> bool {
         directions.is_any_live() || self.handover() == Handover::Contained
     }
 

@@ -422,6 +422,10 @@ mod tests {
         for (device, expected) in table {
             let more = |port: &mut Config| {
                 port.set_id(INTEL, device);
+                // Where a quirk finds its registers.
+                if device == WIDE {
+                    port.add_wide_acs(ACS);
+                }
             };
             let core = Fixture::new()?;
             let machine = Machine::with(&core, more, |_| {})?;

@@ -4,6 +4,7 @@
  * core looks at few fields of them, and there can be more than in any machine.
  */
 
+#include <linux/bitfield.h>
 #include <linux/kho/abi/pci.h>
 #include <linux/mm.h>
 #include "bench.h"
@@ -14,27 +15,44 @@
 /* 31 slots of 8 functions, as behind a conventional bridge in QEMU. */
 #define PER_BUS 248
 
-static int read_nothing(struct pci_bus *bus, unsigned int devfn, int where,
-			int size, u32 *value)
+/* Bridges have their bus numbers, and nothing else has anything. */
+static int read_buses(struct pci_bus *bus, unsigned int devfn, int where,
+		      int size, u32 *value)
 {
+	struct pci_dev *bridge;
+
 	*value = 0;
+	if (where != PCI_PRIMARY_BUS)
+		return PCIBIOS_SUCCESSFUL;
+	list_for_each_entry(bridge, &bus->devices, bus_list)
+		if (bridge->devfn == devfn)
+			*value = FIELD_PREP(PCI_PRIMARY_BUS_MASK, bus->number) |
+				 FIELD_PREP(PCI_SECONDARY_BUS_MASK,
+					    bridge->subordinate->number) |
+				 FIELD_PREP(PCI_SUBORDINATE_BUS_MASK,
+					    bridge->subordinate->busn_res.end);
 	return PCIBIOS_SUCCESSFUL;
 }
 
-static struct pci_ops no_registers = {
-	.read = read_nothing,
+static struct pci_ops bus_numbers = {
+	.read = read_buses,
 };
 
+/* Bus @nr leads to the buses up to @last. */
 static void init_bus(struct bench_tree *tree, unsigned int nr,
-		     struct pci_dev *bridge)
+		     unsigned int last, struct pci_dev *bridge)
 {
 	struct pci_bus *bus = &tree->buses[nr];
 
 	bus->number = nr;
 	bus->sysdata = &tree->sysdata;
-	bus->ops = &no_registers;
+	bus->ops = &bus_numbers;
+	bus->busn_res.start = nr;
+	bus->busn_res.end = last;
+	INIT_LIST_HEAD(&bus->devices);
 	if (!bridge)
 		return;
+	list_add_tail(&bridge->bus_list, &bridge->bus->devices);
 	bus->self = bridge;
 	bus->parent = bridge->bus;
 	bridge->subordinate = bus;
@@ -71,7 +89,7 @@ static struct pci_bus *init_chain(struct bench_tree *tree, unsigned int chain,
 	for (i = 0; i < length; i++) {
 		nr = chain * length + i;
 		bridge = init_dev(tree, nr, bus, i ? 0 : chain);
-		init_bus(tree, nr + 1, bridge);
+		init_bus(tree, nr + 1, (chain + 1) * length, bridge);
 		init_entry(tree, nr, refcount);
 		bus = bridge->subordinate;
 	}
@@ -84,7 +102,7 @@ static void init_tree(struct bench_tree *tree, unsigned int length)
 	unsigned int i, nr;
 
 	tree->sysdata.domain = BENCH_DOMAIN;
-	init_bus(tree, 0, NULL);
+	init_bus(tree, 0, 0xff, NULL);
 	for (i = 0; i < tree->nr_devices; i++) {
 		if (i % PER_BUS == 0)
 			bus = init_chain(tree, i / PER_BUS, length,

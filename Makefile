@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The front door. `make` alone prints the commands; each of them is
-# non-interactive and its exit code is the verdict.
+# `make` alone prints the commands. Each of them is non-interactive, and fails
+# if anything in it does.
 
 CACHE  ?= $(HOME)/.cache/pci-liveupdate
 CONFIG ?= base

@@ -401,7 +401,8 @@ impl<'a> DeviceLock<'a> {
         // given back in `drop()`, in the same thread.
         let locked = unsafe { bindings::pci_liveupdate_trylock_device(dev.raw()) };
 
-        locked.then_some(Self(dev, NotThreadSafe))
+        // Not then_some(): a guard that is made and dropped would unlock for somebody else.
+        locked.then(|| Self(dev, NotThreadSafe))
     }
 
     /// Waits for the lock.

@@ -51,22 +51,25 @@ struct pci_liveupdate {
 /**
  * pci_liveupdate_register_flb() - Register the state of the PCI core with a
  *				   file handler
- * @fh: A file handler that is registered with the Live Update Orchestrator.
+ * @fh: A file handler of the Live Update Orchestrator.
  *
- * To be called once per handler, before any of its files can be preserved.
- * The array of preserved devices exists as long as a file of any such handler
- * is preserved.
+ * To be called once per handler, preferably before
+ * liveupdate_register_file_handler(): a file of a registered handler can be
+ * preserved at any time. The array of preserved devices exists as long as a
+ * file of any such handler is preserved.
  *
  * Context: Process context. May sleep.
- * Return: 0 on success, -EEXIST if @fh was registered before, -EOPNOTSUPP if
- * Live Update is disabled, -ENOSPC or -ENOMEM.
+ * Return: 0 on success, -EEXIST if @fh was registered before, -EBUSY if a file
+ * of @fh is preserved, -EOPNOTSUPP if Live Update is disabled, -ENOSPC or
+ * -ENOMEM.
  */
 int pci_liveupdate_register_flb(struct liveupdate_file_handler *fh);
 
 /**
  * pci_liveupdate_unregister_flb() - Undo pci_liveupdate_register_flb()
- * @fh: The file handler that it was called for. No file of @fh may be
- *	preserved.
+ * @fh: The file handler that it was called for.
+ *
+ * Warns, and changes nothing, if a file of @fh is preserved.
  *
  * Context: Process context. May sleep.
  */

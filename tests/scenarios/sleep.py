@@ -13,6 +13,8 @@ MACHINE = Machine(
     devices=[root_port("rp0", "4"), endpoint("live", "rp0")],
     # Sleep states are tested only (pm_test): the kernel resumes by itself.
     arguments="suspend.pm_test_delay=0 hibernate.pm_test_delay=0 no_console_suspend",
+    # Hibernation wants as much free as is in use.
+    memory=2048,
 )
 
 STATS = "/sys/power/suspend_stats"

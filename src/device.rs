@@ -5,7 +5,6 @@
 use crate::{
     abi::Key,
     logic::{
-        path,
         Driver,
         Ending,
         Facts,
@@ -48,7 +47,7 @@ pub(crate) struct State {
     pub(crate) acs_ctrl: Once<u16>,
     /// Whether `acs_ctrl` is not to be changed.
     pub(crate) acs_kept: Once<bool>,
-    /// Whether device-specific ACS operations apply to it.
+    /// Whether device-specific ACS operations apply to it or to a bridge above it.
     pub(crate) acs_quirk: Once<bool>,
     /// Its Virtual Functions are being enabled. Changes below the lock of the core.
     pub(crate) enabling_vfs: Once<bool>,
@@ -93,6 +92,32 @@ same_layout!(
     match_logged,
 );
 
+/// What can change while a device is being preserved.
+#[derive(Clone, Copy)]
+pub(crate) struct LateFacts {
+    /// See [`Facts::vfs_enabled`]. Settled below the lock of the core.
+    pub(crate) vfs_enabled: bool,
+    /// See [`Facts::frozen`].
+    pub(crate) frozen: bool,
+    /// The system is being suspended, hibernated or rebooted in any way.
+    pub(crate) sleeping: bool,
+}
+
+impl LateFacts {
+    /// What C says, and what the core keeps on the device.
+    #[inline]
+    fn new(bits: u32, state: &State) -> Self {
+        let vfs_enabled = bits & bindings::pci_liveupdate_fact_PCI_LIVEUPDATE_VFS_ENABLED != 0;
+        let jumping = bits & bindings::pci_liveupdate_fact_PCI_LIVEUPDATE_JUMPING != 0;
+
+        Self {
+            vfs_enabled: vfs_enabled || state.enabling_vfs.read(),
+            frozen: jumping || state.frozen.read(),
+            sleeping: bits & bindings::pci_liveupdate_fact_PCI_LIVEUPDATE_SLEEPING != 0,
+        }
+    }
+}
+
 /// What the core asks of a device beyond what drivers may.
 pub(crate) trait DeviceExt {
     /// The C side of it.
@@ -110,11 +135,11 @@ pub(crate) trait DeviceExt {
     /// Its driver. The caller makes sure that it does not go away meanwhile.
     fn driver(&self) -> Driver;
 
-    /// Whether it has Virtual Functions, or is about to. Settled below the lock of the core.
-    fn has_vfs(&self) -> bool;
-
     /// What decides whether it is eligible.
     fn facts(&self) -> Facts;
+
+    /// What of that can change until the lock of the core is taken.
+    fn late_facts(&self) -> LateFacts;
 
     /// Clears Bus Master in its register.
     fn clear_master(&self);
@@ -176,33 +201,28 @@ impl DeviceExt for pci::Device {
         }
     }
 
-    fn has_vfs(&self) -> bool {
-        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
-        let enabled = unsafe { bindings::pci_liveupdate_has_vfs(self.raw()) };
-
-        enabled || self.state().enabling_vfs.read()
-    }
-
+    #[inline]
     fn facts(&self) -> Facts {
-        let dev = self.raw();
-
-        // SAFETY: By the type invariant of `pci::Device`, `dev` is a valid device.
-        let (virtfn, proxied, group_shared) = unsafe {
-            (
-                bindings::pci_liveupdate_is_virtfn(dev),
-                bindings::pci_liveupdate_is_proxied(dev),
-                bindings::pci_liveupdate_group_shared(dev),
-            )
-        };
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
+        let bits = unsafe { bindings::pci_liveupdate_facts(self.raw()) };
+        let late = LateFacts::new(bits, self.state());
 
         Facts {
-            virtfn,
-            vfs_enabled: self.has_vfs(),
-            proxied,
-            acs_quirk: path(self).any(|dev| dev.state().acs_quirk.read()),
-            group_shared,
-            frozen: self.is_frozen(),
+            virtfn: bits & bindings::pci_liveupdate_fact_PCI_LIVEUPDATE_VIRTFN != 0,
+            vfs_enabled: late.vfs_enabled,
+            proxied: bits & bindings::pci_liveupdate_fact_PCI_LIVEUPDATE_PROXIED != 0,
+            acs_quirk: self.state().acs_quirk.read(),
+            group_shared: bits & bindings::pci_liveupdate_fact_PCI_LIVEUPDATE_GROUP_SHARED != 0,
+            frozen: late.frozen,
         }
+    }
+
+    #[inline]
+    fn late_facts(&self) -> LateFacts {
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
+        let bits = unsafe { bindings::pci_liveupdate_late_facts(self.raw()) };
+
+        LateFacts::new(bits, self.state())
     }
 
     fn clear_master(&self) {
@@ -342,12 +362,6 @@ impl Function for &pci::Device {
 pub(crate) fn is_jumping() -> bool {
     // SAFETY: Always safe to call.
     unsafe { bindings::pci_liveupdate_jumping() }
-}
-
-/// Whether the system is being suspended, hibernated or rebooted in any way.
-pub(crate) fn is_in_transition() -> bool {
-    // SAFETY: Always safe to call.
-    unsafe { bindings::pci_liveupdate_in_transition() }
 }
 
 /// Whether this kernel is about to end, and how.

@@ -130,12 +130,6 @@ bool pci_liveupdate_going_down(void)
 	return system_state > SYSTEM_RUNNING && !kexec_in_progress;
 }
 
-/* Locked during suspend and hibernation, and by reboot(2), kexec jump included. */
-bool pci_liveupdate_in_transition(void)
-{
-	return mutex_is_locked(&system_transition_mutex);
-}
-
 bool pci_liveupdate_dma_survives(struct pci_dev *dev)
 {
 	return iommu_dma_survives_kexec(&dev->dev);
@@ -192,22 +186,6 @@ int pci_liveupdate_quirk_acs_ctrl(struct pci_dev *dev)
 	return pci_dev_specific_acs_ctrl(dev);
 }
 
-bool pci_liveupdate_is_virtfn(struct pci_dev *dev)
-{
-	return dev->is_virtfn;
-}
-
-bool pci_liveupdate_has_vfs(struct pci_dev *dev)
-{
-	return pci_num_vf(dev);
-}
-
-/* Behind VMD, requests come from the VMD device, which is not above them. */
-bool pci_liveupdate_is_proxied(struct pci_dev *dev)
-{
-	return pci_real_dma_dev(dev) != dev;
-}
-
 bool pci_liveupdate_is_overridden(struct pci_dev *dev)
 {
 	return device_has_driver_override(&dev->dev);
@@ -256,7 +234,7 @@ static int is_elsewhere(struct device *other, void *data)
 	return 1;
 }
 
-bool pci_liveupdate_group_shared(struct pci_dev *dev)
+static bool is_group_shared(struct pci_dev *dev)
 {
 	struct iommu_group *group = iommu_group_get(&dev->dev);
 	bool shared;
@@ -266,4 +244,32 @@ bool pci_liveupdate_group_shared(struct pci_dev *dev)
 	shared = iommu_group_for_each_dev(group, dev, is_elsewhere);
 	iommu_group_put(group);
 	return shared;
+}
+
+unsigned int pci_liveupdate_late_facts(struct pci_dev *dev)
+{
+	unsigned int facts = 0;
+
+	if (pci_num_vf(dev))
+		facts |= PCI_LIVEUPDATE_VFS_ENABLED;
+	if (kexec_in_progress)
+		facts |= PCI_LIVEUPDATE_JUMPING;
+	/* Locked by suspend, hibernation and reboot(2), kexec jump included. */
+	if (mutex_is_locked(&system_transition_mutex))
+		facts |= PCI_LIVEUPDATE_SLEEPING;
+	return facts;
+}
+
+unsigned int pci_liveupdate_facts(struct pci_dev *dev)
+{
+	unsigned int facts = pci_liveupdate_late_facts(dev);
+
+	if (dev->is_virtfn)
+		facts |= PCI_LIVEUPDATE_VIRTFN;
+	/* Behind VMD, requests come from a device that is not above them. */
+	if (pci_real_dma_dev(dev) != dev)
+		facts |= PCI_LIVEUPDATE_PROXIED;
+	if (is_group_shared(dev))
+		facts |= PCI_LIVEUPDATE_GROUP_SHARED;
+	return facts;
 }

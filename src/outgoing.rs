@@ -9,7 +9,6 @@ use crate::{
         Outgoing, //
     },
     device::{
-        is_in_transition,
         is_jumping,
         DeviceExt, //
     },
@@ -92,7 +91,7 @@ impl Core {
 
         // Anew if somebody has given back entries of bridges meanwhile.
         loop {
-            let still = self.hold_still();
+            let still = self.hold_still(dev);
             if matches!(still, Still::Scanned) && self.directions.lock().outgoing.is_some() {
                 return Err(NoPreserve::Scan);
             }
@@ -107,7 +106,8 @@ impl Core {
     /// these still have the numbers that they had.
     fn take(&self, dev: &pci::Device, judged: usize, still: &Still) -> Result<bool, NoPreserve> {
         let mut directions = self.directions.lock();
-        let sleeping = directions.sleeping || is_in_transition();
+        let late = dev.late_facts();
+        let sleeping = directions.sleeping || late.sleeping;
         let moved = matches!(still, Still::Pinned) && !self.is_pinned(&directions);
         let Some(outgoing) = directions.outgoing.as_mut() else {
             return Err(self.no_outgoing());
@@ -116,13 +116,13 @@ impl Core {
         if dev.state().removed.read() {
             return Err(NoPreserve::Removed);
         }
-        if dev.is_frozen() {
+        if late.frozen {
             return Err(NoPreserve::Ineligible(Ineligible::Frozen));
         }
         if sleeping {
             return Err(NoPreserve::Sleep);
         }
-        if dev.has_vfs() {
+        if late.vfs_enabled {
             return Err(NoPreserve::Ineligible(Ineligible::VfsEnabled));
         }
         if moved || nr_new_bridges(dev) > judged {

@@ -11,7 +11,8 @@
 
 use crate::{
     core::Core,
-    device::DeviceExt, //
+    device::DeviceExt,
+    logic::Function, //
 };
 use kernel::{
     bindings,
@@ -63,8 +64,12 @@ impl Core {
     /// device is incoming.
     pub(crate) fn init_acs(&self, dev: &pci::Device) {
         let state = dev.state();
+        let above = dev.upstream();
 
-        state.acs_quirk.write(quirk_ctrl(dev).is_some());
+        // A path is set up from the root down.
+        state.acs_quirk.write(
+            quirk_ctrl(dev).is_some() || above.is_some_and(|above| above.state().acs_quirk.read()),
+        );
         if !self.is_incoming(dev) {
             return;
         }

@@ -33,10 +33,12 @@ use crate::{
         Bridge,
         Function,
         Range,
+        Sibling,
         Unscannable,
         Unusable, //
     }, //
 };
+use core::iter;
 use kernel::{
     bindings,
     pci,
@@ -114,7 +116,15 @@ impl Core {
     /// Without the lock of the core: it reads registers, and looks at other devices of a bus.
     pub(crate) fn judge_path(&self, dev: &pci::Device) -> Result<usize, Unscannable> {
         let new = nr_new_bridges(dev);
+        if new != 0 {
+            self.judge_lowest(dev, new)?;
+        }
+        Ok(new)
+    }
 
+    /// Judges the lowest `new` bridges of the path of `dev`.
+    #[cold]
+    fn judge_lowest(&self, dev: &pci::Device, new: usize) -> Result<(), Unscannable> {
         // From the root down, as a scan goes.
         for (bridge, below) in (0..new).rev().filter_map(|nth| bridges(dev).nth(nth)) {
             self.judge_next(bridge, below).map_err(|why| Unscannable {
@@ -122,14 +132,18 @@ impl Core {
                 why,
             })?;
         }
-        Ok(new)
+        Ok(())
     }
 
     /// Makes sure that no scan changes bus numbers until the first device is preserved.
     ///
     /// A driver that preserves a device may be waited for by who removes it, so this does not wait.
-    pub(crate) fn hold_still(&self) -> Still {
-        if self.is_pinned(&self.directions.lock()) {
+    pub(crate) fn hold_still(&self, dev: &pci::Device) -> Still {
+        // A bridge has an entry only as long as a device below it is preserved.
+        let above = dev.upstream();
+        if above.is_some_and(|above| above.outgoing().is_some())
+            || self.is_pinned(&self.directions.lock())
+        {
             return Still::Pinned;
         }
         RescanLock::try_lock().map_or(Still::Scanned, Still::Locked)
@@ -229,30 +243,52 @@ impl Core {
         let others = bus
             .bridges(scan)
             .filter(|other| other.raw() != bridge.raw())
-            .map(|other| self.seen(other, noted(other), scan));
-
-        usable(
-            &self.seen(bridge, numbers.behind, scan),
-            numbers.primary,
-            bus.range(),
-            others,
-        )
-    }
-
-    /// A bridge as the logic wants it.
-    fn seen(&self, bridge: &pci::Device, behind: Range, scan: &Scan) -> Bridge {
-        Bridge {
-            behind,
+            .map(|bridge| Beside {
+                core: self,
+                bridge,
+                scan,
+            });
+        let seen = Bridge {
+            behind: numbers.behind,
             known: Bus::below(bridge, scan).map(Bus::range),
             live: self.is_live(bridge),
-        }
+        };
+
+        usable(&seen, numbers.primary, bus.range(), others)
+    }
+}
+
+/// Another bridge on the bus that is scanned.
+struct Beside<'a> {
+    core: &'a Core,
+    bridge: &'a pci::Device,
+    scan: &'a Scan,
+}
+
+impl Sibling for Beside<'_> {
+    #[inline]
+    fn behind(&self) -> Range {
+        noted(self.bridge)
+    }
+
+    #[inline]
+    fn known(&self) -> Option<Range> {
+        Bus::below(self.bridge, self.scan).map(Bus::range)
+    }
+
+    #[inline]
+    fn is_live(&self) -> bool {
+        self.core.is_live(self.bridge)
     }
 }
 
 /// How many bridges of the path of `dev` have no entry for the next kernel. The lowest ones.
 pub(crate) fn nr_new_bridges(dev: &pci::Device) -> usize {
-    bridges(dev)
-        .take_while(|(bridge, _)| bridge.outgoing().is_none())
+    let above = || dev.upstream();
+    let lowest = dev.is_bridge().then_some(dev).or_else(above);
+
+    iter::successors(lowest, |bridge| bridge.upstream())
+        .take_while(|bridge| bridge.outgoing().is_none())
         .count()
 }
 

@@ -40,6 +40,32 @@ pub struct Bridge {
     pub live: bool,
 }
 
+/// A bridge beside the one that is judged. A bus can have many, so each is only asked what matters.
+pub trait Sibling {
+    /// See [`Bridge::behind`].
+    fn behind(&self) -> Range;
+
+    /// See [`Bridge::known`].
+    fn known(&self) -> Option<Range>;
+
+    /// See [`Bridge::live`].
+    fn is_live(&self) -> bool;
+}
+
+impl Sibling for Bridge {
+    fn behind(&self) -> Range {
+        self.behind
+    }
+
+    fn known(&self) -> Option<Range> {
+        self.known
+    }
+
+    fn is_live(&self) -> bool {
+        self.live
+    }
+}
+
 /// Why the numbers of a bridge cannot stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unusable {
@@ -92,7 +118,7 @@ pub fn usable(
     bridge: &Bridge,
     primary: u8,
     bus: Range,
-    mut others: impl Iterator<Item = Bridge>,
+    mut others: impl Iterator<Item = impl Sibling>,
 ) -> Result<(), Unusable> {
     let behind = bridge.behind;
 
@@ -109,12 +135,7 @@ pub fn usable(
         };
     }
 
-    let claimed = |other: Bridge| match other.known {
-        Some(known) => Some(known),
-        None if other.live && !bridge.live => Some(other.behind),
-        None => None,
-    };
-    match others.find_map(|other| claimed(other).filter(|range| range.meets(behind))) {
+    match others.find_map(|other| claimed(&other, bridge).filter(|range| range.meets(behind))) {
         Some(taken) => Err(Unusable::Taken(behind, taken)),
         None => Ok(()),
     }
@@ -130,19 +151,29 @@ pub fn usable_next(
     bridge: &Bridge,
     primary: u8,
     bus: Range,
-    others: impl Iterator<Item = Bridge>,
+    others: impl Iterator<Item = impl Sibling>,
 ) -> Result<(), Unusable> {
     // A device below has the name that this kernel knows it by.
-    usable(bridge, primary, bus, iter::empty())?;
+    usable(bridge, primary, bus, iter::empty::<Bridge>())?;
 
     let unknown = Bridge {
         known: None,
         live: true,
         ..*bridge
     };
-    let scanned_before = others.filter(|other| other.live).map(|other| Bridge {
-        known: Some(other.behind),
-        ..other
+    let scanned_before = others.filter(Sibling::is_live).map(|other| Bridge {
+        behind: other.behind(),
+        known: Some(other.behind()),
+        live: true,
     });
     usable(&unknown, primary, bus, scanned_before)
+}
+
+/// The numbers that `bridge` must leave to `other`.
+fn claimed(other: &impl Sibling, bridge: &Bridge) -> Option<Range> {
+    match other.known() {
+        Some(known) => Some(known),
+        None if !bridge.live && other.is_live() => Some(other.behind()),
+        None => None,
+    }
 }

@@ -31,6 +31,7 @@ pub use buses::{
     usable_next,
     Bridge,
     Range,
+    Sibling,
     Unscannable,
     Unusable, //
 };

@@ -101,6 +101,9 @@ mod tests {
             let (beside, _) = topology.bridge(root, 0x10, 3)?;
             let dev = topology.endpoint(lowest, 0)?;
             topology.set([port, switch, beside][quirky], Property::AcsQuirk)?;
+            for below in [port, switch, dev].into_iter().skip(quirky + 1) {
+                core.init_acs(topology.get(below));
+            }
             let dev = topology.get(dev);
 
             core.start_outgoing(8)?;

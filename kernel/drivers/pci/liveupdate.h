@@ -44,6 +44,17 @@ int pci_liveupdate_prepare_sleep(void);
 void pci_liveupdate_end_sleep(void);
 void pci_liveupdate_leave_device(struct pci_dev *dev);
 
+/* Why a device is not preserved, as far as C knows. */
+enum pci_liveupdate_fact {
+	PCI_LIVEUPDATE_VIRTFN		= 0x01,
+	PCI_LIVEUPDATE_PROXIED		= 0x02,
+	PCI_LIVEUPDATE_GROUP_SHARED	= 0x04,
+	/* These can change meanwhile. */
+	PCI_LIVEUPDATE_VFS_ENABLED	= 0x10,
+	PCI_LIVEUPDATE_JUMPING		= 0x20,
+	PCI_LIVEUPDATE_SLEEPING		= 0x40,
+};
+
 /* From Rust to helpers.c. */
 struct pci_liveupdate_core;
 
@@ -53,26 +64,23 @@ int pci_liveupdate_domain(struct pci_dev *dev);
 unsigned int pci_liveupdate_nr_functions(void);
 u64 pci_liveupdate_clock(void);
 bool pci_liveupdate_jumping(void);
+unsigned int pci_liveupdate_facts(struct pci_dev *dev);
+unsigned int pci_liveupdate_late_facts(struct pci_dev *dev);
 bool pci_liveupdate_handing_over(void);
 bool pci_liveupdate_going_down(void);
-bool pci_liveupdate_in_transition(void);
 bool pci_liveupdate_dma_survives(struct pci_dev *dev);
 bool pci_liveupdate_ats_enabled(struct pci_dev *dev);
 bool pci_liveupdate_trylock_rescan(void);
 void pci_liveupdate_unlock_rescan(void);
 void pci_liveupdate_read_lock_buses(void);
 void pci_liveupdate_read_unlock_buses(void);
-bool pci_liveupdate_is_virtfn(struct pci_dev *dev);
 bool pci_liveupdate_trylock_device(struct pci_dev *dev);
 void pci_liveupdate_lock_device(struct pci_dev *dev);
 void pci_liveupdate_unlock_device(struct pci_dev *dev);
-bool pci_liveupdate_has_vfs(struct pci_dev *dev);
 int pci_liveupdate_quirk_acs_ctrl(struct pci_dev *dev);
-bool pci_liveupdate_is_proxied(struct pci_dev *dev);
 bool pci_liveupdate_is_overridden(struct pci_dev *dev);
 bool pci_liveupdate_has_driver(struct pci_dev *dev);
 bool pci_liveupdate_has_liveupdate_driver(struct pci_dev *dev);
-bool pci_liveupdate_group_shared(struct pci_dev *dev);
 struct pci_dev *pci_liveupdate_next_bridge(struct pci_bus *bus,
 					   struct pci_dev *last);
 void pci_liveupdate_set_ari(struct pci_dev *bridge, bool on);

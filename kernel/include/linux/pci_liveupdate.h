@@ -23,7 +23,7 @@ struct pci_dev;
  *		entry.
  * @acs_ctrl:	ACS Control as the previous kernel had it, if @acs_kept.
  * @acs_kept:	ACS Control is kept at @acs_ctrl.
- * @acs_quirk:	Device-specific ACS operations apply to the function.
+ * @acs_quirk:	Device-specific ACS operations apply to it, or to a bridge above.
  * @enabling_vfs: Virtual Functions of it are being enabled.
  * @frozen:	The entry in the outgoing array does not change any more.
  * @removed:	The function is being removed.

@@ -10,6 +10,7 @@ use pci_liveupdate_host::logic::{
     Unusable, //
 };
 use proptest::prelude::*;
+use std::iter;
 
 /// Bus 4, below which the numbers up to 20 may be used.
 const BUS: Range = range(4, 20);
@@ -42,7 +43,7 @@ const fn live(first: u8, last: u8) -> Bridge {
 }
 
 fn alone(bridge: Bridge) -> Result<(), Unusable> {
-    usable(&bridge, BUS.first, BUS, [].into_iter())
+    usable(&bridge, BUS.first, BUS, iter::empty::<Bridge>())
 }
 
 fn beside(bridge: Bridge, other: Bridge) -> Result<(), Unusable> {
@@ -67,7 +68,7 @@ fn numbers_that_were_lost_or_never_there_cannot_stay() {
 fn a_bridge_with_another_primary_bus_is_invalid() {
     for primary in (0..=255).filter(|primary| *primary != BUS.first) {
         assert_eq!(
-            usable(&new(5, 5), primary, BUS, [].into_iter()),
+            usable(&new(5, 5), primary, BUS, iter::empty::<Bridge>()),
             Err(Unusable::Invalid(range(5, 5)))
         );
     }
@@ -163,7 +164,7 @@ fn the_next_kernel_is_as_strict_as_this_one() {
         assert_eq!(next(bridge, nobody), Err(why));
     }
     assert_eq!(
-        usable_next(&scanned(5, 8), 3, BUS, [].into_iter()),
+        usable_next(&scanned(5, 8), 3, BUS, iter::empty::<Bridge>()),
         Err(Unusable::Invalid(range(5, 8)))
     );
     assert_eq!(next(scanned(5, 8), nobody), Ok(()));

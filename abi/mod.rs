@@ -21,6 +21,7 @@
 //! into the kernel and, by cargo, into the host tests.
 
 mod decode;
+pub mod identity;
 mod key;
 
 pub use decode::{

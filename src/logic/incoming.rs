@@ -4,11 +4,17 @@
 
 use super::{
     path,
+    recognize,
     Function,
     Index,
+    OtherDevice,
     Slot, //
 };
 use crate::abi::{
+    identity::{
+        Damaged,
+        Identity, //
+    },
     Corrupt,
     DevSer,
     Key, //
@@ -28,6 +34,10 @@ pub struct Arrival {
     pub found: bool,
     /// Whether the function turned out to be a bridge.
     pub bridge: bool,
+    /// What it is, if the previous kernel said so.
+    pub expected: Option<Identity>,
+    /// What the device is that was there when it was enumerated, if that was compared.
+    pub seen: Option<Identity>,
 }
 
 impl Arrival {
@@ -39,6 +49,8 @@ impl Arrival {
             refcount: ser.refcount,
             found: false,
             bridge: false,
+            expected: None,
+            seen: None,
         }
     }
 
@@ -113,6 +125,57 @@ where
         entry.bridge = function.is_bridge();
         function.set_incoming(slot);
         true
+    }
+
+    /// Takes what the previous kernel says in entry `nr` of its record.
+    pub fn identify(&mut self, nr: usize, expected: &Identity) -> Result<(), Damaged> {
+        let key = expected.key();
+        let slot = self.index.get(key).and_then(Slot::of);
+        let Some(entry) = slot.and_then(|slot| self.entries.get_mut(slot.index())) else {
+            return Err(Damaged::Unlisted { nr, key });
+        };
+
+        match entry.expected.replace(*expected) {
+            Some(_) => Err(Damaged::Repeated { nr, key }),
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets what a damaged record says.
+    pub fn forget_identities(&mut self) {
+        self.entries
+            .iter_mut()
+            .for_each(|entry| entry.expected = None);
+    }
+
+    /// Compares a function that has arrived with what was preserved.
+    ///
+    /// Another device is not incoming, and its entry goes on waiting. Otherwise returns what is
+    /// expected, if that is known.
+    pub fn recognize<F: Function>(
+        &mut self,
+        function: F,
+        found: &Identity,
+    ) -> Result<Option<Identity>, OtherDevice> {
+        let slot = function.incoming();
+        let entry = slot.and_then(|slot| self.entries.get_mut(slot.index()));
+        let Some(entry) = entry else {
+            return Ok(None);
+        };
+        let Some(expected) = entry.expected else {
+            return Ok(None);
+        };
+
+        entry.seen = Some(*found);
+        recognize(&expected, found).inspect_err(|_| self.depart(function))?;
+        Ok(Some(expected))
+    }
+
+    /// What is expected of an incoming function, and what was seen of it.
+    pub fn seen<F: Function>(&mut self, function: F) -> Option<(&Identity, &mut Identity)> {
+        let entry = self.entries.get_mut(function.incoming()?.index())?;
+
+        Some((entry.expected.as_ref()?, entry.seen.as_mut()?))
     }
 
     /// Takes the slot of a function that goes away. Its entry waits for it to come back.

@@ -16,6 +16,7 @@
 
 mod buses;
 mod decide;
+mod identity;
 mod incoming;
 mod index;
 mod outgoing;
@@ -39,6 +40,14 @@ pub use decide::{
     eligible,
     Facts,
     Ineligible, //
+};
+pub use identity::{
+    differences,
+    late_differences,
+    recognize,
+    Difference,
+    Model,
+    OtherDevice, //
 };
 pub use incoming::{
     Arrival,

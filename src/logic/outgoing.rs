@@ -155,6 +155,14 @@ where
         self.entries.iter().filter(|entry| entry.ser.is_used())
     }
 
+    /// Whether entry `nr` is that of the function.
+    pub fn holds(&self, nr: u32, key: Key) -> bool {
+        let slot = Slot::of(nr);
+        let entry = slot.and_then(|slot| self.entries.get(slot.index()));
+
+        entry.is_some_and(|entry| entry.ser.is_used() && entry.ser.key() == key)
+    }
+
     /// What the next kernel reads.
     pub fn table(&self) -> &T {
         &self.table

@@ -26,7 +26,10 @@
 //! state of the device.
 
 use crate::{
-    abi::Ser,
+    abi::{
+        identity::Record,
+        Ser, //
+    },
     logic::{
         self,
         Array,
@@ -68,6 +71,8 @@ pub(crate) struct Directions {
     pub(crate) outgoing: Option<Outgoing>,
     /// Here from the start of this kernel to the last finished file.
     pub(crate) incoming: Option<Incoming>,
+    /// What the outgoing devices are. Here as long as LUO wants it.
+    pub(crate) record: Option<kho::Folio<Record>>,
     /// Devices may be suspended, so none may be preserved.
     pub(crate) sleeping: bool,
 }
@@ -105,6 +110,7 @@ impl Core {
             directions <- new_mutex!(Directions {
                 outgoing: None,
                 incoming: None,
+                record: None,
                 sleeping: false,
             }),
             handover: Once::new(Handover::Nothing),

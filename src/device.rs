@@ -3,7 +3,10 @@
 //! All that the core knows of a `struct pci_dev`, and the state that it keeps on one.
 
 use crate::{
-    abi::Key,
+    abi::{
+        identity::Identity,
+        Key, //
+    },
     logic::{
         Driver,
         Ending,
@@ -43,8 +46,14 @@ pub(crate) struct State {
     incoming: Once<u32>,
     /// The bus numbers of an incoming bridge, as found when it was enumerated.
     pub(crate) buses: Once<u32>,
+    /// Vendor ID and Device ID, before any quirk has changed what the PCI core keeps of them.
+    id: Once<u32>,
+    /// Class Code and Revision ID, likewise.
+    class_revision: Once<u32>,
     /// ACS Control as the previous kernel had it.
     pub(crate) acs_ctrl: Once<u16>,
+    /// Header Type, without the Multi-Function bit, likewise.
+    hdr_type: Once<u8>,
     /// Whether `acs_ctrl` is not to be changed.
     pub(crate) acs_kept: Once<bool>,
     /// Whether device-specific ACS operations apply to it or to a bridge above it.
@@ -81,7 +90,10 @@ same_layout!(
     outgoing,
     incoming,
     buses,
+    id,
+    class_revision,
     acs_ctrl,
+    hdr_type,
     acs_kept,
     acs_quirk,
     enabling_vfs,
@@ -134,6 +146,12 @@ pub(crate) trait DeviceExt {
 
     /// Its driver. The caller makes sure that it does not go away meanwhile.
     fn driver(&self) -> Driver;
+
+    /// Keeps what its ID registers say, while it is being set up: a quirk can change that later.
+    fn keep_identity(&self);
+
+    /// What its ID registers said when it was set up.
+    fn enumerated(&self) -> Identity;
 
     /// What decides whether it is eligible.
     fn facts(&self) -> Facts;
@@ -198,6 +216,42 @@ impl DeviceExt for pci::Device {
             (false, _) => Driver::None,
             (true, false) => Driver::Other,
             (true, true) => Driver::LiveUpdate,
+        }
+    }
+
+    #[inline]
+    fn keep_identity(&self) {
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
+        let (vendor, device, class, revision, hdr_type) = unsafe {
+            let dev = self.raw();
+            (
+                (*dev).vendor,
+                (*dev).device,
+                (*dev).class,
+                (*dev).revision,
+                (*dev).hdr_type,
+            )
+        };
+
+        let state = self.state();
+        state.id.write(u32::from(device) << 16 | u32::from(vendor));
+        state.class_revision.write(class << 8 | u32::from(revision));
+        state.hdr_type.write(hdr_type);
+    }
+
+    fn enumerated(&self) -> Identity {
+        let (key, state) = (self.key(), self.state());
+        let [vendor, device] = halves(state.id.read());
+
+        Identity {
+            domain: key.domain(),
+            bdf: key.bdf(),
+            flags: Identity::USED,
+            header_type: state.hdr_type.read(),
+            vendor,
+            device,
+            class_revision: state.class_revision.read(),
+            ..Identity::default()
         }
     }
 
@@ -356,6 +410,13 @@ impl Function for &pci::Device {
     fn set_incoming(self, slot: Option<Slot>) {
         self.state().incoming.write(Slot::into_raw(slot));
     }
+}
+
+/// The lower and the upper half of a register.
+pub(crate) fn halves(register: u32) -> [u16; 2] {
+    let [a, b, c, d] = register.to_le_bytes();
+
+    [u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d])]
 }
 
 /// Whether this kernel is being replaced.

@@ -16,6 +16,7 @@ use crate::{
     },
     flb,
     logic::Range,
+    record::RECORD,
     report, //
 };
 use kernel::{
@@ -45,8 +46,14 @@ unsafe fn device<'a>(dev: *mut bindings::pci_dev) -> &'a pci::Device {
 pub unsafe extern "C" fn pci_liveupdate_register_flb(
     fh: *mut bindings::liveupdate_file_handler,
 ) -> c_int {
-    // SAFETY: By the safety requirements of this function.
-    from_result(|| unsafe { flb::FLB.register(fh) }.map(|()| 0))
+    // SAFETY: By the safety requirements of this function. What is undone was just registered.
+    from_result(|| unsafe {
+        flb::FLB.register(fh)?;
+        RECORD
+            .register(fh)
+            .inspect_err(|_| flb::FLB.unregister(fh))?;
+        Ok(0)
+    })
 }
 
 /// pci_liveupdate_unregister_flb() - Undo pci_liveupdate_register_flb().
@@ -57,7 +64,10 @@ pub unsafe extern "C" fn pci_liveupdate_register_flb(
 #[export]
 pub unsafe extern "C" fn pci_liveupdate_unregister_flb(fh: *mut bindings::liveupdate_file_handler) {
     // SAFETY: By the safety requirements of this function.
-    unsafe { flb::FLB.unregister(fh) };
+    unsafe {
+        RECORD.unregister(fh);
+        flb::FLB.unregister(fh);
+    }
 }
 
 /// pci_liveupdate_preserve() - Keep a device running over the next kexec.
@@ -149,6 +159,7 @@ pub unsafe extern "C" fn pci_liveupdate_freeze_device(dev: *mut bindings::pci_de
 
         core.freeze_device(dev);
         core.leave_device(dev);
+        core.record_device(dev);
     }
 }
 

@@ -38,6 +38,7 @@ use crate::{
         Policy,
         Table, //
     },
+    record::RECORD,
     report::stats::Event,
     xindex::XIndex, //
 };
@@ -222,7 +223,11 @@ pub(crate) fn init(core: &Core) {
         .stats
         .timed(Event::RetrieveNanos, || FLB.get_incoming());
     let found = match incoming {
-        Ok(_) => Found::Nothing,
+        Ok(_) => {
+            // It only says more about what is known now, and says itself what is wrong with it.
+            let _ = RECORD.get_incoming();
+            Found::Nothing
+        }
         Err(ENODATA) => Found::Nothing,
         Err(ENOENT) => speaks_otherwise(),
         Err(EOPNOTSUPP) => was_not_expected(),

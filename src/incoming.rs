@@ -3,6 +3,7 @@
 //! The way in: what is asked about devices in the new kernel.
 
 use crate::{
+    abi::identity::Identity,
     core::{
         Core,
         Handover, //
@@ -10,7 +11,8 @@ use crate::{
     device::DeviceExt,
     logic::{
         Function,
-        NotIncoming, //
+        NotIncoming,
+        OtherDevice, //
     },
     report::stats::Event, //
 };
@@ -23,6 +25,7 @@ impl Core {
     /// Looks up a device that is being enumerated, before anything is written to it.
     #[inline]
     pub(crate) fn setup_device(&self, dev: &pci::Device) {
+        dev.keep_identity();
         match self.handover() {
             Handover::Nothing => {}
             Handover::Contained => dev.clear_master(),
@@ -66,20 +69,40 @@ impl Core {
 
     fn arrive(&self, dev: &pci::Device) {
         let arrived = match self.directions.lock().incoming.as_mut() {
-            Some(incoming) => incoming.arrive(dev),
-            None => false,
+            Some(incoming) => match incoming.arrive(dev) {
+                true => incoming.recognize(dev, &dev.enumerated()).map(Some),
+                false => Ok(None),
+            },
+            None => Ok(None),
         };
 
         self.stats.count(Event::LookedUp);
-        if !arrived {
-            return;
+        match arrived {
+            Ok(Some(expected)) => self.accept(dev, expected.as_ref()),
+            Ok(None) => {}
+            Err(other) => self.reject(dev, &other),
         }
+    }
+
+    /// Takes a device for incoming.
+    fn accept(&self, dev: &pci::Device, expected: Option<&Identity>) {
         self.stats.count(Event::Arrived);
         self.note_buses(dev);
         dev_info!(dev, "incoming, preserved by the previous kernel\n");
+        if let Some(expected) = expected {
+            self.compare(dev, expected);
+        }
         if let Some(bridge) = dev.upstream().filter(|bridge| !self.is_incoming(bridge)) {
             let bridge = bridge.key();
             dev_err!(dev, "incoming, but {bridge} above it was not handed over\n");
         }
+    }
+
+    /// Stops another device than the one that was preserved: nobody knows what it is doing.
+    #[cold]
+    fn reject(&self, dev: &pci::Device, other: &OtherDevice) {
+        dev.clear_master();
+        dev_err!(dev, "not incoming, another device: {other}\n");
+        self.stats.count(Event::OtherDevice);
     }
 }

@@ -70,6 +70,7 @@ impl Core {
                 "removed while preserved; the next kernel will not know it\n"
             );
             self.stats.count(Event::Removed);
+            self.forget_gone();
         }
     }
 

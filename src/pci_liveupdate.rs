@@ -34,6 +34,7 @@ mod incoming;
 pub mod logic;
 mod once;
 mod outgoing;
+mod record;
 mod report;
 #[cfg(CONFIG_PCI_LIVEUPDATE_KUNIT_TEST)]
 #[path = "../tests/kunit/mod.rs"]
@@ -66,9 +67,13 @@ macro_rules! print_in_kernel {
 }
 
 print_in_kernel!(
+    abi::identity::Damaged,
     abi::Corrupt,
     abi::Key,
+    logic::Difference,
     logic::Ineligible,
+    logic::Model,
+    logic::OtherDevice,
     logic::Refused,
     logic::Unscannable,
     logic::Unusable,

@@ -73,7 +73,7 @@ impl Core {
         if !self.is_incoming(dev) {
             return;
         }
-        if let Some(ctrl) = AcsCtrl::of(dev).and_then(|ctrl| ctrl.read(dev)) {
+        if let Some(ctrl) = read_acs_ctrl(dev) {
             state.acs_ctrl.write(ctrl);
             state.acs_kept.write(true);
             dev_info!(
@@ -81,6 +81,7 @@ impl Core {
                 "ACS Control kept at {ctrl:#06x}, command line is ignored\n"
             );
         }
+        self.compare_late(dev);
     }
 
     /// Whether ACS Control of `dev` is not to be chosen. Sets what a reset has cleared.
@@ -98,6 +99,11 @@ impl Core {
         }
         true
     }
+}
+
+/// ACS Control of a device, wherever it is.
+pub(crate) fn read_acs_ctrl(dev: &pci::Device) -> Option<u16> {
+    AcsCtrl::of(dev).and_then(|ctrl| ctrl.read(dev))
 }
 
 /// Where the quirk that takes care of ACS of `dev` has ACS Control: 0 for nowhere. `None` if there

@@ -26,10 +26,15 @@ impl Core {
             return false;
         }
 
-        let on = u32::from(bridge.devctl2()) & bindings::PCI_EXP_DEVCTL2_ARI != 0;
+        let on = forwards_ari(bridge);
         // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device. By the safety
         // requirements, nobody else changes the bit.
         unsafe { bindings::pci_liveupdate_set_ari(bridge.raw(), on) };
         true
     }
+}
+
+/// Whether ARI Forwarding of a bridge is on.
+pub(crate) fn forwards_ari(bridge: &pci::Device) -> bool {
+    u32::from(bridge.devctl2()) & bindings::PCI_EXP_DEVCTL2_ARI != 0
 }

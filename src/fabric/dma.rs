@@ -66,7 +66,8 @@ pub(crate) fn stop_dma(dev: &pci::Device, reason: &CStr) {
     dev_err!(dev, "DMA stops: {reason}\n");
 }
 
-fn survives_kexec(dev: &pci::Device) -> bool {
+/// Whether the addresses that a device uses mean the same in the next kernel.
+pub(crate) fn survives_kexec(dev: &pci::Device) -> bool {
     // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
     unsafe { bindings::pci_liveupdate_dma_survives(dev.raw()) }
 }
@@ -76,7 +77,8 @@ fn has_ats_enabled(dev: &pci::Device) -> bool {
     unsafe { bindings::pci_liveupdate_ats_enabled(dev.raw()) }
 }
 
-fn is_master(dev: &pci::Device) -> bool {
+/// Whether Bus Master of a device is set.
+pub(crate) fn is_master(dev: &pci::Device) -> bool {
     dev.read16(bindings::PCI_COMMAND)
         .is_some_and(|command| u32::from(command) & bindings::PCI_COMMAND_MASTER != 0)
 }

@@ -14,8 +14,8 @@
 //!   leftover  those that nobody finished                    the end of the FLB
 //! ```
 
-mod acs;
-mod ari;
+pub(crate) mod acs;
+pub(crate) mod ari;
 mod bus;
 pub(crate) mod buses;
 pub(crate) mod dma;

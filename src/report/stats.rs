@@ -34,12 +34,14 @@ pub(crate) enum Event {
     Arrived,
     Finished,
     NotIncoming,
+    /// Another device where an incoming one was expected.
+    OtherDevice,
     /// Never finished by a driver.
     Leftover,
 }
 
 /// The events as debugfs names them, in the order of [`Event`].
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "preserved",
     "unpreserved",
     "refused_device",
@@ -56,6 +58,7 @@ const NAMES: [&str; 17] = [
     "arrived",
     "finished",
     "warned_not_incoming",
+    "other_device",
     "never_finished",
 ];
 

@@ -33,5 +33,6 @@ mod isolation;
 mod many;
 mod master;
 mod paths;
+mod record;
 mod resets;
 mod xindex;

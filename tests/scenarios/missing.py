@@ -7,9 +7,8 @@ missing, takes over the rest, and does not wait.
 
 from errno import ENODEV
 
-from vm import Machine, Pci, Vm, check, endpoint, root_port, sample, switch
+from vm import Machine, Pci, Vm, check, endpoint, fabric, root_port, sample, switch
 from vm.liveupdate import counts, due, summary
-from vm.pci import CAP_EXP, EXP_SLTCTL, EXP_SLTCTL_POWER_OFF
 
 MACHINE = Machine(
     devices=[
@@ -24,16 +23,7 @@ MACHINE = Machine(
 
 LOST, THERE = 1, 2
 
-# Switches off the power indicator of a slot.
-POWER_INDICATOR_OFF = 0x0300
-
 WARNING = 4
-
-
-def power_off(port: Pci) -> None:
-    """Removes power from the slot of a port, which removes its device from the machine."""
-    register = port.capability(CAP_EXP) + EXP_SLTCTL
-    port.write(register, 2, port.read(register, 2) | POWER_INDICATOR_OFF | EXP_SLTCTL_POWER_OFF)
 
 
 def story(vm: Vm) -> None:
@@ -48,7 +38,7 @@ def story(vm: Vm) -> None:
     gone = [item.bdf for item in lost.line[1:]]
 
     vm.step(f"the power of the slot goes off, and {', '.join(gone)} are gone")
-    power_off(port)
+    fabric.power(port, on=False)
     check.equal("vendor of the lost device", lost.read(0, 2), 0xFFFF)
     check.equal("outgoing, as far as the old kernel knows", counts(old.outgoing()), everything)
     new = vm.live_update()

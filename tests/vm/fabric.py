@@ -14,6 +14,10 @@ from .pci import (
     COMMAND_MASTER,
     EXP_DEVCTL2,
     EXP_DEVCTL2_ARI,
+    EXP_SLTCTL,
+    EXP_SLTCTL_INDICATOR_OFF,
+    EXP_SLTCTL_INDICATOR_ON,
+    EXP_SLTCTL_POWER_OFF,
     EXT_CAP_ACS,
     BusNumbers,
     Pci,
@@ -55,6 +59,15 @@ def routing(function: Pci) -> Routing:
         function.read(acs, 2) if acs else None,
         bool(ari and function.read(ari, 2) & EXP_DEVCTL2_ARI),
     )
+
+
+def power(port: Pci, on: bool) -> None:
+    """Gives power to the slot of a port, or takes it, which removes its device from the machine."""
+    register = port.capability(CAP_EXP) + EXP_SLTCTL
+    indicators = EXP_SLTCTL_INDICATOR_ON | EXP_SLTCTL_INDICATOR_OFF
+    value = port.read(register, 2) & ~(indicators | EXP_SLTCTL_POWER_OFF)
+    off = EXP_SLTCTL_INDICATOR_OFF | EXP_SLTCTL_POWER_OFF
+    port.write(register, 2, value | (EXP_SLTCTL_INDICATOR_ON if on else off))
 
 
 class Path:

@@ -24,6 +24,12 @@ PCI = "pci-v3"
 _PCI_SER = struct.Struct("<II")
 _PCI_DEV_SER = struct.Struct("<IHH")
 
+IDENTITY = "pci-identity-v1"
+# struct pci_identity_ser: max_nr, nr, then struct pci_identity: domain, bdf, flags, header_type,
+# vendor, device, subsystem_vendor, subsystem, class_revision, acs_ctrl, buses, reserved
+_IDENTITY_SER = struct.Struct("<II")
+_IDENTITY = struct.Struct("<IHBBHHHHIH3s7x")
+
 _FDT_HEADER = struct.Struct(">10I")
 # The token that begins the root node, and its empty name.
 _FDT_ROOT = 8
@@ -92,9 +98,48 @@ def pci_array(ram: GuestRam, luo: bytes) -> PciArray | None:
     counts = {}
     for domain, bdf, count in _PCI_DEV_SER.iter_unpack(data):
         if count:
-            name = f"{domain:04x}:{bdf >> 8:02x}:{bdf >> 3 & 0x1F:02x}.{bdf & 7}"
-            counts[name] = count
+            counts[_name(domain, bdf)] = count
     return PciArray(address, maximum, used, counts)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a kernel says that a function is, and where it says so."""
+
+    address: int
+    flags: int
+    header_type: int
+    ids: tuple[int, int]
+    """Vendor and device."""
+    subsystem: tuple[int, int]
+    class_revision: int
+    acs_ctrl: int
+    buses: bytes
+
+    USED, DMA, ACS, ARI = 1, 2, 4, 8
+
+
+def identities(ram: GuestRam, luo: bytes) -> dict[str, Identity]:
+    """The record that a kernel hands over, by DOMAIN:BUS:SLOT.FUNCTION."""
+    [flb] = [flb for flb in flbs(ram, luo) if flb.name == IDENTITY]
+    maximum, used = _IDENTITY_SER.unpack(ram.read(flb.data, _IDENTITY_SER.size))
+    found = {}
+    for nr in range(maximum):
+        address = flb.data + _IDENTITY_SER.size + nr * _IDENTITY.size
+        fields = _IDENTITY.unpack(ram.read(address, _IDENTITY.size))
+        domain, bdf, flags, header, vendor, device, *subsystem, revision, acs, buses = fields
+        if flags:
+            ids, (by, which) = (vendor, device), subsystem
+            found[_name(domain, bdf)] = Identity(
+                address, flags, header, ids, (by, which), revision, acs, buses
+            )
+    if len(found) != used:
+        raise Failure(f"the record says {used} entries, and {len(found)} are used")
+    return found
+
+
+def _name(domain: int, bdf: int) -> str:
+    return f"{domain:04x}:{bdf >> 8:02x}:{bdf >> 3 & 0x1F:02x}.{bdf & 7}"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ DEBUGFS = "/sys/kernel/debug/pci_liveupdate"
 
 _LINE = re.compile(
     r"(?P<bdf>[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])\s+(?P<kind>endpoint|bridge|unknown)"
-    r"\s+(?P<count>\d+)(?:\s+(?P<state>\S.*))?"
+    r"\s+(?P<count>\d+)(?:\s+(?P<state>\w+))?"
+    r"(?:, (?P<detail>.*))?"
 )
 
 
@@ -30,6 +31,8 @@ class Entry:
     count: int
     """The number of preserved functions at or below this one."""
     state: str
+    detail: str
+    """What the function is, whether its DMA goes on, and what is different."""
 
 
 def entries(text: str) -> dict[str, Entry]:
@@ -42,7 +45,8 @@ def entries(text: str) -> dict[str, Entry]:
         if match["bdf"] in found:
             raise Failure(f"{match['bdf']} is there twice in {DEBUGFS}")
         state = match["state"] or ""
-        found[match["bdf"]] = Entry(match["kind"], int(match["count"]), state)
+        detail = match["detail"] or ""
+        found[match["bdf"]] = Entry(match["kind"], int(match["count"]), state, detail)
     return found
 
 

@@ -21,7 +21,10 @@ struct pci_dev;
  * @incoming:	The same for the array of the previous kernel.
  * @buses:	Bus numbers of a live bridge, as read when it was found or got its
  *		entry.
+ * @id:		Vendor ID and Device ID, as read when the function was found.
+ * @class_revision: Class Code and Revision ID, likewise.
  * @acs_ctrl:	ACS Control as the previous kernel had it, if @acs_kept.
+ * @hdr_type:	Header Type, without the Multi-Function bit, likewise.
  * @acs_kept:	ACS Control is kept at @acs_ctrl.
  * @acs_quirk:	Device-specific ACS operations apply to it, or to a bridge above.
  * @enabling_vfs: Virtual Functions of it are being enabled.
@@ -37,7 +40,10 @@ struct pci_liveupdate {
 	u32 outgoing;
 	u32 incoming;
 	u32 buses;
+	u32 id;
+	u32 class_revision;
 	u16 acs_ctrl;
+	u8 hdr_type;
 	bool acs_kept;
 	bool acs_quirk;
 	bool enabling_vfs;

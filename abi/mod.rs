@@ -2,6 +2,9 @@
 
 //! The ABI between two kernels: the layout of a handover of PCI devices.
 //!
+//! There are two formats of the same facts, each in an FLB of its own: `pci`, see [`blocks`], and
+//! `pci-v3`, which follows. A kernel that knows both hands over in both.
+//!
 //! A physically contiguous block, native endian. Its physical address is the handle of the FLB
 //! named [`COMPATIBLE`]:
 //!
@@ -20,15 +23,24 @@
 //! Nothing here allocates, panics, or reads outside the given bytes. The same files are compiled
 //! into the kernel and, by cargo, into the host tests.
 
+pub mod blocks;
 mod decode;
 pub mod identity;
 mod key;
+mod walk;
 
 pub use decode::{
     check,
     Corrupt, //
 };
 pub use key::Key;
+pub use walk::{
+    walk,
+    CorruptList,
+    List,
+    Place,
+    Unreadable, //
+};
 
 use core::ffi::CStr;
 use core::mem::{

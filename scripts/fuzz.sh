@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Fuzz the decoder for a limited time. Needs a nightly toolchain of rustup and a C++
+# Fuzz the decoders for a limited time. Needs a nightly toolchain of rustup and a C++
 # compiler, which setup.sh does not install.
 #
 # usage: fuzz.sh [SECONDS]
@@ -22,10 +22,20 @@ if [[ ! -x $cache/cargo-tools/bin/cargo-fuzz ]]; then
 	step cargo-fuzz cargo install --locked --root "$cache/cargo-tools" cargo-fuzz
 fi
 
-corpus=$cache/fuzz/decode
-mkdir -p "$corpus" "$cache/fuzz/found"
+mkdir -p "$cache/fuzz/found"
 cd "$top/tests"
-# The golden blobs are the seed corpus.
-step fuzz cargo fuzz run --fuzz-dir fuzz decode "$corpus" "$top/abi/golden" -- \
-	-max_total_time="$seconds" -max_len=16384 -artifact_prefix="$cache/fuzz/found/"
-grep -E '^Done [0-9]+ runs' "$logs/fuzz.log"
+
+# fuzz TARGET SEEDS...: half of the time for each of the two targets. The golden blobs
+# are the seed corpus.
+fuzz() {
+	local target=$1 corpus=$cache/fuzz/$1
+	shift
+	mkdir -p "$corpus"
+	step "fuzz-$target" cargo fuzz run --fuzz-dir fuzz "$target" "$corpus" "$@" -- \
+		-max_total_time=$(((seconds + 1) / 2)) -max_len=16384 \
+		-artifact_prefix="$cache/fuzz/found/"
+	grep -E '^Done [0-9]+ runs' "$logs/fuzz-$target.log"
+}
+
+fuzz decode "$top/abi/golden"
+fuzz list "$top/abi/golden/pci" "$top/abi/golden/both"

@@ -35,8 +35,7 @@ use crate::{
         Entry,
         Function,
         IndexError,
-        Policy,
-        Table, //
+        Policy, //
     },
     record::RECORD,
     report::stats::Event,
@@ -199,7 +198,7 @@ fn read(ser: &Ser) -> Result<Incoming> {
     let entries = decode(devices, ser.nr_devices).map_err(no_memory)?;
     let index = XIndex::new().map_err(no_memory)?;
     Incoming::new(entries, index).map_err(|error| match error {
-        IndexError::Corrupt(what) => corrupt(what),
+        IndexError::Repeated { key, first, again } => corrupt(Corrupt::repeated(key, first, again)),
         IndexError::Full(error) => no_memory(error),
     })
 }

@@ -21,7 +21,6 @@ use crate::{
         Ineligible,
         NotPreserved,
         Refused,
-        Table,
         Unscannable, //
     },
     report::stats::Event, //

@@ -34,8 +34,7 @@ use crate::{
     logic::{
         differences,
         late_differences,
-        Function,
-        Table, //
+        Function, //
     }, //
 };
 use core::mem;
@@ -64,10 +63,13 @@ impl flb::Flb for RecordFlb {
     fn preserve() -> Result<(kho::Address<kho::Cpu>, ())> {
         let core = core().ok_or(ENODEV)?;
         // LUO preserves the list first.
-        let capacity = |outgoing: &Outgoing| outgoing.table().capacity();
-        let nr = core.directions.lock().outgoing.as_ref().map(capacity);
-        // CAST: `CONFIG_PCI_LIVEUPDATE` depends on `CONFIG_64BIT`.
-        let nr = nr.ok_or(ENOENT)? as usize;
+        let nr = core
+            .directions
+            .lock()
+            .outgoing
+            .as_ref()
+            .map(Outgoing::capacity);
+        let nr = nr.ok_or(ENOENT)?;
         let failed = |_: &Error| pr_err!("no memory for a record of {nr} functions\n");
 
         let size = Record::size_for(nr).ok_or(E2BIG).inspect_err(failed)?;

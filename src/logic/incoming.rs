@@ -8,6 +8,7 @@ use super::{
     Function,
     Index,
     OtherDevice,
+    Range,
     Slot, //
 };
 use crate::abi::{
@@ -15,7 +16,6 @@ use crate::abi::{
         Damaged,
         Identity, //
     },
-    Corrupt,
     DevSer,
     Key, //
 };
@@ -26,7 +26,7 @@ use core::ops::DerefMut;
 pub struct Arrival {
     /// The function.
     pub key: Key,
-    /// The number of the entry in the array that was handed over.
+    /// The number of the entry in what was handed over.
     pub nr: u32,
     /// How many preserved devices there are at or below the function that nobody finished.
     pub refcount: u16,
@@ -58,13 +58,38 @@ impl Arrival {
     pub fn is_unfinished(&self) -> bool {
         self.refcount != 0
     }
+
+    /// Whether it is an unfinished device on one of the buses `behind` a bridge.
+    fn is_behind(&self, bridge: Key, behind: Range) -> bool {
+        let [bus, _] = self.key.bdf().to_be_bytes();
+        let buses = behind.first..=behind.last;
+
+        let same = self.key.domain() == bridge.domain() && self.key != bridge;
+        same && !self.bridge && self.is_unfinished() && buses.contains(&bus)
+    }
+}
+
+/// The entries that were handed over, which can become more.
+pub trait Arrivals: DerefMut<Target = [Arrival]> {
+    /// Why there cannot be more.
+    type Error;
+
+    /// Adds an entry behind all others.
+    fn push(&mut self, arrival: Arrival) -> Result<(), Self::Error>;
 }
 
 /// Why a handover could not be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IndexError<E> {
-    /// Two entries contradict each other.
-    Corrupt(Corrupt),
+    /// Two entries name the same function.
+    Repeated {
+        /// The function.
+        key: Key,
+        /// The number of the first entry that names it.
+        first: u32,
+        /// The number of the second entry that names it.
+        again: u32,
+    },
     /// The index could not take an entry.
     Full(E),
 }
@@ -83,6 +108,7 @@ pub struct Incoming<E, I> {
     entries: E,
     index: I,
     left: usize,
+    counts_bridges: bool,
 }
 
 impl<E, I> Incoming<E, I>
@@ -97,9 +123,8 @@ where
             if let Some(first) = index.insert(key, place).map_err(IndexError::Full)? {
                 // CAST: the core is for 64-bit kernels, where nothing is lost.
                 let first = entries.get(first as usize).map_or(0, |entry| entry.nr);
-                return Err(IndexError::Corrupt(Corrupt::repeated(
-                    key, first, arrival.nr,
-                )));
+                let again = arrival.nr;
+                return Err(IndexError::Repeated { key, first, again });
             }
         }
 
@@ -109,7 +134,28 @@ where
             entries,
             index,
             left,
+            counts_bridges: true,
         })
+    }
+
+    /// The same, of a kernel that did not count bridges.
+    pub fn without_bridges(self) -> Self {
+        Self {
+            counts_bridges: false,
+            ..self
+        }
+    }
+
+    /// Whether the previous kernel counted bridges.
+    pub fn counts_bridges(&self) -> bool {
+        self.counts_bridges
+    }
+
+    /// What is left of the count of a function, if it has an entry.
+    pub fn count(&self, key: Key) -> Option<u16> {
+        let slot = self.index.get(key).and_then(Slot::of)?;
+
+        Some(self.entries.get(slot.index())?.refcount)
     }
 
     /// Looks up a function that is being enumerated: if it is incoming, it gets its slot.
@@ -226,5 +272,60 @@ where
             function.set_incoming(None);
         }
         true
+    }
+}
+
+impl<E, I> Incoming<E, I>
+where
+    E: Arrivals,
+    I: Index,
+{
+    /// Counts a bridge that is being enumerated once for each unfinished device on the buses
+    /// `behind` it, as a previous kernel would have done that counts bridges.
+    ///
+    /// To be called before the bridge arrives.
+    pub fn count_bridge<F: Function>(&mut self, bridge: F, behind: Range) -> Result<(), E::Error>
+    where
+        E::Error: From<I::Error>,
+    {
+        let key = bridge.key();
+        let below = self
+            .entries
+            .iter()
+            .filter(|entry| entry.is_behind(key, behind));
+        let refcount = u16::try_from(below.count()).unwrap_or(u16::MAX);
+
+        if refcount == 0 || self.index.get(key).is_some() {
+            return Ok(());
+        }
+        let place = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        let arrival = Arrival {
+            key,
+            nr: place,
+            refcount,
+            found: false,
+            bridge: true,
+            expected: None,
+            seen: None,
+        };
+        self.entries.push(arrival)?;
+        if let Err(error) = self.index.insert(key, place) {
+            self.forget(place);
+            return Err(error.into());
+        }
+
+        // INVARIANT: one more entry, which is unfinished, and is in `index`.
+        self.left += 1;
+        Ok(())
+    }
+
+    /// Has an entry that could not be indexed count as finished.
+    #[cold]
+    fn forget(&mut self, place: u32) {
+        let slot = Slot::of(place);
+
+        if let Some(entry) = slot.and_then(|slot| self.entries.get_mut(slot.index())) {
+            (entry.refcount, entry.found) = (0, true);
+        }
     }
 }

@@ -14,8 +14,11 @@
 //! previous one handed over. Nothing here is a static, calls C or needs `unsafe`, so that the same
 //! files run under the host tests.
 
+mod blocks;
 mod buses;
+mod compare;
 mod decide;
+mod formats;
 mod identity;
 mod incoming;
 mod index;
@@ -27,6 +30,7 @@ mod slot;
 mod status;
 mod table;
 
+pub use blocks::Blocks;
 pub use buses::{
     usable,
     usable_next,
@@ -36,10 +40,18 @@ pub use buses::{
     Unscannable,
     Unusable, //
 };
+pub use compare::{
+    compare,
+    Differ, //
+};
 pub use decide::{
     eligible,
     Facts,
     Ineligible, //
+};
+pub use formats::{
+    Format,
+    Formats, //
 };
 pub use identity::{
     differences,
@@ -51,6 +63,7 @@ pub use identity::{
 };
 pub use incoming::{
     Arrival,
+    Arrivals,
     Incoming,
     IndexError,
     NotIncoming, //
@@ -76,7 +89,10 @@ pub use slot::Slot;
 pub use status::DriverMatch;
 pub use table::{
     Array,
-    Table, //
+    Bad,
+    Page,
+    Table,
+    Tables, //
 };
 
 use crate::abi::Ser;

@@ -84,7 +84,7 @@ where
     T: Table,
     E: DerefMut<Target = [Entry]>,
 {
-    /// Starts with no devices. There are as many `entries` as `table` has room for.
+    /// Starts with no devices. `table` has room for as many as there are `entries`.
     pub fn new(table: T, mut entries: E) -> Self {
         entries.fill(Entry::default());
 
@@ -166,6 +166,22 @@ where
     /// What the next kernel reads.
     pub fn table(&self) -> &T {
         &self.table
+    }
+
+    /// How many entries there are, in use or not.
+    pub fn capacity(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Has the next kernel read something else, with room for as many entries.
+    pub fn change_table(&mut self, change: impl FnOnce(&mut T)) {
+        change(&mut self.table);
+
+        // INVARIANT: all entries that were ever used are written, and those behind are zero.
+        for (nr, entry) in (0..self.fresh).zip(self.entries.iter()) {
+            self.table.set(nr, entry.ser);
+        }
+        self.table.set_number(self.used);
     }
 
     fn set_own<F: Function>(&mut self, dev: F, own: bool) {

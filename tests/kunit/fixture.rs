@@ -14,10 +14,7 @@ use crate::{
         Incoming,
         Outgoing, //
     },
-    logic::{
-        Policy,
-        Table, //
-    },
+    logic::Policy,
     outgoing, //
 };
 use core::{

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include <linux/kho/abi/pci.h>
+#include <linux/kho/abi/pci_blocks.h>
 
 #define SIZE(type) printf(#type " size %zu\n", sizeof(struct type))
 #define FIELD(type, field)						\
@@ -22,5 +23,17 @@ int main(void)
 	FIELD(pci_ser, nr_devices);
 	printf("pci_ser.devices offset %zu stride %zu\n",
 	       offsetof(struct pci_ser, devices), sizeof(((struct pci_ser *)0)->devices[0]));
+	printf("compatible %s\n", PCI_LUO_FLB_BLOCKS_COMPATIBLE);
+	printf("versions %d %d\n", PCI_BLOCKS_VERSION_WITHOUT_BRIDGES, PCI_BLOCKS_VERSION);
+	SIZE(pci_blocks_ser);
+	FIELD(pci_blocks_ser, version);
+	FIELD(pci_blocks_ser, nr_devices);
+	FIELD(pci_blocks_ser, first);
+	FIELD(pci_block_ser, header.next);
+	FIELD(pci_block_ser, header.count);
+	printf("pci_block_ser.devices offset %zu stride %zu number %zu\n",
+	       offsetof(struct pci_block_ser, devices),
+	       sizeof(((struct pci_block_ser *)0)->devices[0]),
+	       (KHO_BLOCK_SIZE - sizeof(struct pci_block_ser)) / sizeof(struct pci_dev_ser));
 	return 0;
 }

@@ -8,6 +8,7 @@
 //!
 //! ```text
 //!   bytes -- abi::check, logic::Incoming -- == -- naive::read        what the bytes say
+//!   pages -- abi::walk,  logic::Incoming -- == -- naive::read_list
 //!   steps -- logic::Outgoing -------------- == -- model::Model       how often each is counted
 //! ```
 
@@ -20,9 +21,11 @@ pub mod block;
 pub mod cases;
 pub mod folio;
 pub mod golden;
+pub mod image;
 pub mod map;
 pub mod model;
 pub mod naive;
+pub mod page;
 pub mod pair;
 pub mod receive;
 pub mod recorder;

@@ -4,7 +4,11 @@
 
 use crate::{
     abi::Key,
-    logic::Index, //
+    logic::{
+        Arrival,
+        Arrivals,
+        Index, //
+    }, //
 };
 use std::{
     cell::Cell,
@@ -60,5 +64,14 @@ impl Index for Map {
             *room = room.checked_sub(1).ok_or(NoMemory)?;
         }
         Ok(self.numbers.insert(key, nr))
+    }
+}
+
+impl Arrivals for Vec<Arrival> {
+    type Error = NoMemory;
+
+    fn push(&mut self, arrival: Arrival) -> Result<(), NoMemory> {
+        self.push(arrival);
+        Ok(())
     }
 }

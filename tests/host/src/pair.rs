@@ -4,6 +4,7 @@
 
 use crate::{
     abi::{
+        blocks::ENTRIES,
         DevSer,
         Key,
         Ser, //
@@ -13,13 +14,14 @@ use crate::{
         Entry,
         Function,
         Refused,
-        Slot,
-        Table, //
+        Slot, //
     },
     model::Model,
+    receive::receive_both,
     recorder::{
         self,
-        Core, //
+        Core,
+        List, //
     },
     tree::{
         Node,
@@ -63,6 +65,7 @@ pub fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
 #[derive(PartialEq, Eq)]
 pub struct Snapshot {
     bytes: Vec<u8>,
+    list: Vec<u8>,
     entries: Vec<Entry>,
     counters: (u32, usize),
     slots: Vec<Option<Slot>>,
@@ -75,11 +78,25 @@ impl Snapshot {
 
         Self {
             bytes: ser.as_bytes().to_vec(),
+            list: list_bytes(core.table().list()),
             entries: core.iter().copied().collect(),
             counters: (core.nr_used(), core.nr_own()),
             slots: tree.nodes().map(Function::outgoing).collect(),
         }
     }
+}
+
+/// The numbers and the entries of a list.
+///
+/// How many of the entries are linked is left out: a step that is refused may have used one.
+fn list_bytes(list: &List) -> Vec<u8> {
+    let head = list.head();
+    let numbers = [head.version, head.nr_devices].as_bytes().to_vec();
+
+    list.pages().iter().fold(numbers, |mut bytes, page| {
+        bytes.extend(page.devices.as_bytes());
+        bytes
+    })
 }
 
 /// The outgoing side and its model.
@@ -147,6 +164,7 @@ impl<'a> Pair<'a> {
     /// If they do not agree, or if an invariant of the core is broken.
     pub fn compare(&self) {
         self.compare_table();
+        self.compare_list();
         self.compare_entries();
         self.compare_functions();
     }
@@ -174,6 +192,24 @@ impl<'a> Pair<'a> {
         assert_eq!(self.core.table().check(), Ok(()));
         assert_eq!(ser.devices, expected[..], "and free entries are zero");
         assert_eq!(usize::try_from(ser.nr_devices), Ok(self.model.used()));
+    }
+
+    /// The next kernel accepts the list, and it says what the array says.
+    ///
+    /// Blocks are linked with their first entry, and then have all entries that were ever used.
+    fn compare_list(&self) {
+        let (ser, list) = (self.ser(), self.core.table().list());
+        let both = receive_both(ser, list.head(), list);
+
+        assert_eq!(both.map(|core| core.iter().count()), Ok(self.model.used()));
+        for (nr, dev) in (0..).zip(&ser.devices) {
+            assert_eq!(list.get(nr), *dev, "entry {nr}");
+        }
+        let mut open = true;
+        for page in list.pages() {
+            assert!(open || page.count == 0, "a block before it is not full");
+            open = page.count == ENTRIES as u64;
+        }
     }
 
     /// Exactly one entry is in use for each function that is counted.

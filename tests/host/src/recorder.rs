@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A table that records all writes to it.
+//! Tables that record all writes to them.
 
 use crate::{
     abi::{
-        Corrupt,
+        blocks::ENTRIES,
         DevSer, //
     },
     folio::Folio,
     logic::{
         Array,
+        Bad,
+        Blocks,
         Entry,
         Outgoing,
-        Table, //
+        Table,
+        Tables, //
     },
+    page::{
+        self,
+        HeadPage,
+        Page, //
+    }, //
 };
 
 /// One use of a [`Table`].
@@ -25,56 +33,86 @@ pub enum Write {
     Number(u32),
 }
 
-/// The table that the kernel uses, and the writes to it.
+/// The list of blocks as the tests have it in memory.
+pub type List = Blocks<HeadPage, Vec<Page>>;
+
+/// The tables that the kernel uses, both formats, and the writes to them.
 pub struct Recorder {
-    array: Array<Folio>,
+    tables: Tables<Folio, HeadPage, Vec<Page>>,
     writes: Vec<Write>,
 }
 
 impl Recorder {
-    /// A table with no entry in use, in all of `folio`.
+    /// Tables with no entry in use, the array in all of `folio`.
     pub fn new(folio: Folio) -> Self {
+        let list = list(folio.devices.len());
+
         Self {
-            array: Array::new(folio),
+            tables: Tables {
+                array: Some(Array::new(folio)),
+                blocks: Some(list),
+            },
             writes: Vec::new(),
         }
     }
 
-    /// The memory.
+    /// The memory of the array.
+    ///
+    /// # Panics
+    ///
+    /// If there is no array.
     pub fn memory(&self) -> &Folio {
-        self.array.memory()
+        self.tables.array.as_ref().expect("an array").memory()
+    }
+
+    /// The list of blocks.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn list(&self) -> &List {
+        self.tables.blocks.as_ref().expect("a list")
+    }
+
+    /// Both tables.
+    pub fn tables(&mut self) -> &mut Tables<Folio, HeadPage, Vec<Page>> {
+        &mut self.tables
     }
 
     /// All writes, the oldest first.
     pub fn writes(&self) -> &[Write] {
         &self.writes
     }
+
+    /// Checks both tables as the next kernel will.
+    pub fn check(&self) -> Result<(), Bad> {
+        self.tables.check()
+    }
 }
 
 impl Table for Recorder {
-    fn capacity(&self) -> u32 {
-        self.array.capacity()
-    }
-
     fn set(&mut self, nr: u32, entry: DevSer) {
         self.writes.push(Write::Entry(nr, entry));
-        self.array.set(nr, entry);
+        self.tables.set(nr, entry);
     }
 
     fn set_number(&mut self, nr: u32) {
         self.writes.push(Write::Number(nr));
-        self.array.set_number(nr);
+        self.tables.set_number(nr);
     }
+}
 
-    fn check(&self) -> Result<(), Corrupt> {
-        self.array.check()
-    }
+/// A list with room for that many entries, in pages that held something else.
+pub fn list(entries: usize) -> List {
+    let pages = (0..entries.div_ceil(ENTRIES)).map(|nr| page::used(0x10_0000 + 0x3000 * nr as u64));
+
+    List::new(page::head(), pages.collect())
 }
 
 /// The outgoing side as most tests build it.
 pub type Core = Outgoing<Recorder, Vec<Entry>>;
 
-/// An outgoing side without devices, in all of `folio`.
+/// An outgoing side without devices, with the array in all of `folio`.
 pub fn outgoing(folio: Folio) -> Core {
     let table = Recorder::new(folio);
     let entries = vec![Entry::default(); table.memory().devices.len()];

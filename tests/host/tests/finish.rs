@@ -12,7 +12,6 @@ use pci_liveupdate_host::{
     logic::{
         Function,
         Index,
-        IndexError,
         NotIncoming,
         Slot, //
     },
@@ -22,7 +21,8 @@ use pci_liveupdate_host::{
     },
     receive::{
         receive,
-        Core, //
+        Core,
+        Refused, //
     },
     tree::Tree,
 };
@@ -240,7 +240,7 @@ fn two_used_entries_of_one_function_are_refused() {
         first: 3,
         again: 510,
     };
-    assert_eq!(error, Some(IndexError::Corrupt(repeated)));
+    assert_eq!(error, Some(Refused::Array(repeated)));
     assert_eq!(repeated.offset(), 8 + 510 * 8);
 }
 
@@ -260,7 +260,7 @@ fn an_index_reports_the_number_that_it_had_before() {
 fn an_index_that_fails_is_not_taken_for_a_corrupt_handover() {
     for room in 0..3 {
         let error = receive(&handover().folio(), Map::with_room(room)).err();
-        assert_eq!(error, Some(IndexError::Full(NoMemory)));
+        assert_eq!(error, Some(Refused::Full(NoMemory)));
     }
     assert!(receive(&handover().folio(), Map::with_room(3)).is_ok());
 }

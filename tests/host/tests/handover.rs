@@ -6,10 +6,7 @@ use pci_liveupdate_host::{
     abi::Key,
     cases,
     folio::Folio,
-    logic::{
-        Function,
-        Table, //
-    },
+    logic::Function,
     map::Map,
     receive::receive,
     recorder::{

@@ -3,6 +3,11 @@
 //! The C header and the Rust types state the same layout.
 
 use pci_liveupdate_host::abi::{
+    blocks::{
+        self,
+        Block,
+        Head, //
+    },
     DevSer,
     Ser,
     COMPATIBLE, //
@@ -48,6 +53,33 @@ fn rust_layout() -> String {
     lines.join("\n") + "\n"
 }
 
+/// The layout of the list of blocks, in the same format.
+fn rust_list_layout() -> String {
+    let compatible = blocks::COMPATIBLE.to_str().expect("the name is ASCII");
+    let (old, new) = (blocks::VERSION_WITHOUT_BRIDGES, blocks::VERSION);
+    let head = |name, offset, size| format!("pci_blocks_ser.{name} offset {offset} size {size}");
+    let block = |name, offset| format!("pci_block_ser.{name} offset {offset}");
+    let u64_field = |name, offset| format!("{} size {}", block(name, offset), size_of::<u64>());
+
+    let lines = [
+        format!("compatible {compatible}"),
+        format!("versions {old} {new}"),
+        format!("pci_blocks_ser size {}", size_of::<Head>()),
+        head("version", offset_of!(Head, version), size_of::<u32>()),
+        head("nr_devices", offset_of!(Head, nr_devices), size_of::<u32>()),
+        head("first", offset_of!(Head, first), size_of::<u64>()),
+        u64_field("header.next", offset_of!(Block, next)),
+        u64_field("header.count", offset_of!(Block, count)),
+        format!(
+            "{} stride {} number {}",
+            block("devices", offset_of!(Block, devices)),
+            size_of::<DevSer>(),
+            blocks::ENTRIES
+        ),
+    ];
+    lines.join("\n") + "\n"
+}
+
 /// Compiles `c/layout.c` against the header, and returns the program.
 fn compile() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -74,5 +106,5 @@ fn a_c_compiler_and_the_rust_types_agree_on_every_offset_size_and_name() {
     let c_layout = String::from_utf8(output.stdout).expect("it prints text");
 
     assert!(output.status.success());
-    assert_eq!(c_layout, rust_layout());
+    assert_eq!(c_layout, rust_layout() + &rust_list_layout());
 }

@@ -15,8 +15,7 @@ use pci_liveupdate_host::{
         NotPreserved,
         Outgoing,
         Refused,
-        Slot,
-        Table, //
+        Slot, //
     },
     pair::Snapshot,
     recorder::{

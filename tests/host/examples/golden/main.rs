@@ -10,15 +10,17 @@
 //! ```
 
 mod accepted;
+mod both;
+mod list;
 mod refused;
 
 use pci_liveupdate_host::{
     block::Block,
     golden::{
         self,
-        Blob, //
+        Blob,
+        Set, //
     },
-    text,
 };
 use std::{
     collections::HashMap,
@@ -29,23 +31,25 @@ use std::{
 };
 
 /// A blob that is to be made.
+#[derive(Clone)]
 struct Recipe {
+    set: Set,
     name: &'static str,
-    block: Block,
+    bytes: Vec<u8>,
     sentence: &'static str,
 }
 
 fn recipe(name: &'static str, block: Block, sentence: &'static str) -> Recipe {
     Recipe {
+        set: Set::Array,
         name,
-        block,
+        bytes: block.bytes().to_vec(),
         sentence,
     }
 }
 
 /// The bytes that are stored, without the zeros at the end.
-fn trimmed(block: &Block) -> &[u8] {
-    let bytes = block.bytes();
+fn trimmed(bytes: &[u8]) -> &[u8] {
     let end = bytes.iter().rposition(|&byte| byte != 0);
 
     &bytes[..end.map_or(0, |last| last + 1)]
@@ -57,11 +61,10 @@ fn failed(name: &str, error: impl Display) -> String {
 
 /// Makes a blob that does not exist yet, and returns its line in the manifest.
 fn make(recipe: &Recipe) -> Result<Blob, String> {
-    let name = recipe.name;
-    let folio = recipe.block.folio();
-    let text = text::of(&folio);
+    let (set, name) = (recipe.set, recipe.name);
+    let [text, naive] = set.texts(&recipe.bytes);
 
-    if text != text::naive(&folio) {
+    if text != naive {
         return Err(failed(name, "the core and the naive reader do not agree"));
     }
     // `create_new` is what refuses to overwrite.
@@ -70,31 +73,41 @@ fn make(recipe: &Recipe) -> Result<Blob, String> {
         file.and_then(|mut file| file.write_all(bytes))
             .map_err(|error| failed(name, error))
     };
-    write(golden::bin(name), trimmed(&recipe.block))?;
-    write(golden::txt(name), text.as_bytes())?;
+    write(set.bin(name), trimmed(&recipe.bytes))?;
+    write(set.txt(name), text.as_bytes())?;
 
     Ok(Blob {
+        set,
         name: name.to_owned(),
-        size: recipe.block.bytes().len(),
-        sha256: golden::sha256(&golden::bin(name)),
+        size: recipe.bytes.len(),
+        sha256: golden::sha256(&set.bin(name)),
         sentence: recipe.sentence.to_owned(),
     })
 }
 
-fn run() -> Result<(), String> {
+fn recipes(set: Set) -> Vec<Recipe> {
+    match set {
+        Set::Array => [accepted::recipes(), refused::recipes()].concat(),
+        Set::List => list::recipes(),
+        Set::Both => both::recipes(),
+    }
+}
+
+fn run(set: Set) -> Result<(), String> {
     let mut manifest = fs::OpenOptions::new()
         .append(true)
         .create(true)
-        .open(golden::manifest())
+        .open(set.manifest())
         .map_err(|error| failed("MANIFEST", error))?;
-    let known: HashMap<_, _> = golden::blobs()
+    let known: HashMap<_, _> = set
+        .blobs()
         .into_iter()
         .map(|blob| (blob.name.clone(), blob))
         .collect();
 
-    for recipe in accepted::recipes().into_iter().chain(refused::recipes()) {
+    for recipe in recipes(set) {
         match known.get(recipe.name) {
-            Some(blob) if blob.folio() == recipe.block.folio() => (),
+            Some(blob) if blob.memory() == recipe.bytes => (),
             Some(_) => return Err(failed(recipe.name, "would be overwritten")),
             None => {
                 let blob = make(&recipe)?;
@@ -107,7 +120,7 @@ fn run() -> Result<(), String> {
 }
 
 fn main() -> ExitCode {
-    match run() {
+    match Set::ALL.into_iter().try_for_each(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(line) => {
             eprintln!("golden: {line}");

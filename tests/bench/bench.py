@@ -7,18 +7,16 @@ written anew. Without, a number that has grown too much fails.
 """
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 # pylint: disable=wrong-import-position
 from bench import figures, machine, record, size, table  # noqa: E402
-from vm import qemu, report  # noqa: E402
+from vm import cli, report  # noqa: E402
 from vm.errors import SetupError  # noqa: E402
 from vm.runner import Result  # noqa: E402
 
@@ -63,25 +61,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _interrupted(number: int, _: FrameType | None) -> None:
-    qemu.kill_all()
-    sys.exit(128 + number)
-
-
 def main(arguments: Sequence[str]) -> int:
     """Measures, and returns the verdict."""
     options = _parser().parse_args(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupted)
-    try:
+
+    def command() -> int:
         columns = record.load()
         last = columns[-1].name if columns else "first"
         if not options.update:
             return compare(columns, measure("now", ""))
         return update(columns, measure(options.column or last, options.bought))
-    except SetupError as err:
-        print(f"error: bench: {err}", file=sys.stderr)
-        return 2
+
+    return cli.supervised(command)
 
 
 if __name__ == "__main__":

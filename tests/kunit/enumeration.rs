@@ -147,8 +147,7 @@ mod tests {
         let core = Fixture::new()?;
         let machine = Machine::new(&core)?;
 
-        core.start_incoming(&machine.entries())?;
-        machine.fake.scan()?;
+        machine.arrive()?;
         let writes = machine.fake.take_writes();
         for write in writes.iter().filter(|write| write.touches16(COMMAND)) {
             assert_eq!(write.at, COMMAND);
@@ -197,8 +196,7 @@ mod tests {
         let machine = Machine::new(&core)?;
         let key = machine.fake.key(machine.endpoint).ok_or(EINVAL)?;
 
-        core.start_incoming(&machine.entries())?;
-        machine.fake.scan()?;
+        machine.arrive()?;
 
         assert!(machine.remove(machine.endpoint));
         assert!(machine.fake.device(machine.endpoint).is_none());
@@ -216,7 +214,7 @@ mod tests {
             assert!(machine.is_incoming(function));
         }
 
-        let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        let dev = machine.device(machine.endpoint)?;
         core.finish(&dev);
         drop(dev);
         assert!(machine.remove(machine.ports[0]));
@@ -265,7 +263,7 @@ mod tests {
             core.start_outgoing(16)?;
             machine.fake.scan()?;
             for function in [machine.endpoint, neighbour] {
-                let dev = machine.fake.device(function).ok_or(ENODEV)?;
+                let dev = machine.device(function)?;
                 core.preserve(&dev)?;
             }
             assert_eq!(core.nr_outgoing(), Some(5));
@@ -282,7 +280,7 @@ mod tests {
 
             // After a rescan there is a new device, which can be preserved.
             machine.fake.rescan();
-            let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+            let dev = machine.device(machine.endpoint)?;
             core.preserve(&dev)?;
             drop(dev);
             assert_eq!(core.nr_outgoing(), Some(5));
@@ -300,7 +298,7 @@ mod tests {
         machine.fake.scan()?;
         let [first, second] = machine.slot.map(|f| machine.fake.device(f));
         let (first, second) = (first.ok_or(ENODEV)?, second.ok_or(ENODEV)?);
-        let endpoint = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        let endpoint = machine.device(machine.endpoint)?;
 
         core.preserve(&first)?;
         assert!(!first.is_frozen());
@@ -350,10 +348,9 @@ mod tests {
         let core = Fixture::new()?;
         let machine = Machine::new(&core)?;
 
-        core.start_incoming(&machine.entries())?;
-        machine.fake.scan()?;
+        machine.arrive()?;
         core.start_outgoing(8)?;
-        let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        let dev = machine.device(machine.endpoint)?;
         core.preserve(&dev)?;
 
         PciFlb::finish(());
@@ -393,8 +390,7 @@ mod tests {
         let core = Fixture::new()?;
         let machine = Machine::new(&core)?;
 
-        core.start_incoming(&machine.entries())?;
-        machine.fake.scan()?;
+        machine.arrive()?;
         for function in machine.path() {
             assert!(machine.has_master(function));
         }
@@ -416,9 +412,8 @@ mod tests {
         let core = Fixture::new()?;
         let machine = Machine::new(&core)?;
 
-        core.start_incoming(&machine.entries())?;
-        machine.fake.scan()?;
-        let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        machine.arrive()?;
+        let dev = machine.device(machine.endpoint)?;
         let lock = DeviceLock::lock(&dev);
         PciFlb::finish(());
         let kept = machine.has_master(machine.endpoint);

@@ -116,7 +116,7 @@ fn ari_after(handover: Handover, was_on: bool, wanted: bool) -> Result<bool> {
 
 /// What a scan is told about a port.
 fn scanned(machine: &Machine<'_>, port: Function, pass: c_int) -> Result<c_int> {
-    let dev = machine.fake.device(port).ok_or(ENODEV)?;
+    let dev = machine.device(port)?;
     let Numbers(secondary, subordinate) = machine.fake.numbers(port).ok_or(EINVAL)?;
     let primary = machine.fake.get8(port, PRIMARY);
 
@@ -149,7 +149,7 @@ fn override_driver(dev: &pci::Device, name: &CStr) -> Result {
 
 /// Whether a driver that has the ID of the device may bind to it.
 fn driver_match(machine: &Machine<'_>, function: Function, liveupdate: bool) -> Result<bool> {
-    let dev = machine.fake.device(function).ok_or(ENODEV)?;
+    let dev = machine.device(function)?;
     let driver = bindings::pci_driver {
         name: c"fabric".as_char_ptr(),
         liveupdate,
@@ -173,15 +173,14 @@ mod tests {
             let machine = Machine::new(&core)?;
             let [bridge, below] = add_bridge(&machine, BEHIND, numbers)?;
 
-            core.start_incoming(&machine.entries())?;
-            machine.fake.scan()?;
+            machine.arrive()?;
             assert_eq!(nr_number_writes(&machine), 0);
             assert!(machine.fake.device(bridge).is_some());
             assert!(machine.is_incoming(machine.endpoint));
             machine.fake.rescan();
             assert_eq!(nr_writes(&machine, bridge), 0);
 
-            let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+            let dev = machine.device(machine.endpoint)?;
             core.finish(&dev);
             drop(dev);
             assert_eq!(machine.fake.numbers(bridge), Some(numbers));
@@ -201,7 +200,7 @@ mod tests {
 
             core.start_outgoing(8)?;
             machine.fake.scan()?;
-            let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+            let dev = machine.device(machine.endpoint)?;
             core.preserve(&dev)?;
             let [bridge, below] = add_bridge(&machine, BEHIND, numbers)?;
             machine.fake.take_writes();
@@ -228,12 +227,11 @@ mod tests {
         let machine = Machine::new(&core)?;
         let [bridge, _] = add_bridge(&machine, BEFORE, TAKEN)?;
 
-        core.start_incoming(&machine.entries())?;
-        machine.fake.scan()?;
+        machine.arrive()?;
         assert_eq!(nr_number_writes(&machine), 0);
         assert_eq!(machine.fake.numbers(bridge), Some(TAKEN));
         assert!(machine.fake.device(bridge).is_some());
-        let endpoint = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        let endpoint = machine.device(machine.endpoint)?;
         let above = path(&*endpoint).map(|dev| dev.key());
         assert!(above.eq(machine.entries().into_iter().map(|(key, _)| key)));
         Ok(())
@@ -247,10 +245,9 @@ mod tests {
         let machine = Machine::new(&core)?;
         let [port, upstream, _] = machine.ports;
 
-        core.start_incoming(&machine.entries())?;
-        machine.fake.scan()?;
+        machine.arrive()?;
         assert_eq!(scanned(&machine, port, 0)?, 1);
-        let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        let dev = machine.device(machine.endpoint)?;
         core.finish(&dev);
         drop(dev);
         assert_eq!(scanned(&machine, upstream, 0)?, 1);
@@ -309,10 +306,9 @@ mod tests {
         let machine = Machine::new(&core)?;
         let live = || machine.all().map(|function| is_live(&machine, function));
 
-        core.start_incoming(&machine.entries())?;
-        machine.fake.scan()?;
+        machine.arrive()?;
         assert_eq!(live(), [true, true, true, true, false, false]);
-        let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        let dev = machine.device(machine.endpoint)?;
         core.finish(&dev);
         assert_eq!(live(), [false; 6]);
 
@@ -332,8 +328,7 @@ mod tests {
         let machine = Machine::new(&core)?;
         let endpoint = machine.endpoint;
 
-        core.start_incoming(&machine.entries())?;
-        machine.fake.scan()?;
+        machine.arrive()?;
         for function in machine.all() {
             assert_eq!(
                 driver_match(&machine, function, false)?,
@@ -341,7 +336,7 @@ mod tests {
             );
             assert!(driver_match(&machine, function, true)?);
         }
-        let dev = machine.fake.device(endpoint).ok_or(ENODEV)?;
+        let dev = machine.device(endpoint)?;
         override_driver(&dev, c"fabric")?;
         assert!(driver_match(&machine, endpoint, false)?);
         override_driver(&dev, c"")?;
@@ -374,12 +369,12 @@ mod tests {
             }
 
             let [port, ..] = machine.ports;
-            let dev = machine.fake.device(port).ok_or(ENODEV)?;
+            let dev = machine.device(port)?;
             save_and_restore(&dev, || machine.fake.set16(port, at, 0));
             let kept = machine.fake.get16(port, at) == ACS;
             assert_eq!(kept, is_incoming);
 
-            let endpoint = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+            let endpoint = machine.device(machine.endpoint)?;
             core.finish(&endpoint);
             drop(endpoint);
             assert!(!core.is_incoming(&dev));
@@ -432,7 +427,7 @@ mod tests {
 
             core.start_outgoing(8)?;
             machine.fake.scan()?;
-            let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+            let dev = machine.device(machine.endpoint)?;
             assert_eq!(core.preserve(&dev), expected);
             drop(dev);
         }
@@ -450,11 +445,10 @@ mod tests {
         let core = Fixture::new()?;
         let machine = Machine::with(&core, more, |_| {})?;
 
-        core.start_incoming(&machine.entries())?;
-        machine.fake.scan()?;
+        machine.arrive()?;
         let [port, ..] = machine.ports;
         assert_eq!(machine.fake.get16(port, at), ACS);
-        let dev = machine.fake.device(port).ok_or(ENODEV)?;
+        let dev = machine.device(port)?;
         save_and_restore(&dev, || machine.fake.set16(port, at, 0));
         assert_eq!(machine.fake.get16(port, at), ACS);
         drop(dev);
@@ -473,7 +467,7 @@ mod tests {
 
                 core.start_outgoing(8)?;
                 machine.fake.scan()?;
-                let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+                let dev = machine.device(machine.endpoint)?;
                 let was = machine.fake.get8(port, at);
                 machine.fake.set8(port, at, value);
                 assert_eq!(core.preserve(&dev), Err(EINVAL));
@@ -498,8 +492,8 @@ mod tests {
 
         core.start_outgoing(8)?;
         machine.fake.scan()?;
-        let first = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
-        let second = machine.fake.device(more).ok_or(ENODEV)?;
+        let first = machine.device(machine.endpoint)?;
+        let second = machine.device(more)?;
         core.preserve(&first)?;
         for port in [port, upstream, downstream] {
             machine.fake.set8(port, PRIMARY, 0x7f);

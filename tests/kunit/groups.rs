@@ -47,7 +47,7 @@ impl<'a> Group<'a> {
         };
 
         for function in functions {
-            let dev = machine.fake.device(*function).ok_or(ENODEV)?;
+            let dev = machine.device(*function)?;
 
             // SAFETY: A group that is there, and a device that `dev` keeps.
             let added = unsafe {
@@ -97,7 +97,7 @@ mod tests {
         machine.fake.scan()?;
         for (function, members, may) in table {
             let group = Group::new(&machine, members)?;
-            let dev = machine.fake.device(function).ok_or(ENODEV)?;
+            let dev = machine.device(function)?;
             let reason = eligible(&dev.facts()).err();
 
             core.start_outgoing(8)?;

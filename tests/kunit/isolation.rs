@@ -163,9 +163,8 @@ mod tests {
         let core = Fixture::new()?;
         let machine = Machine::new(&core)?;
 
-        core.start_incoming(&machine.entries())?;
-        machine.fake.scan()?;
-        let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        machine.arrive()?;
+        let dev = machine.device(machine.endpoint)?;
         assert!(is_incoming(&dev));
         let handed = Other::run(View::new)?.flatten().map(|view| view.handover);
         if handed == Some(Handover::Nothing) {

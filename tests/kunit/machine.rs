@@ -10,7 +10,10 @@ use super::{
         COMMAND,
         MASTER, //
     },
-    fake_bus::FakeBus,
+    fake_bus::{
+        Device,
+        FakeBus, //
+    },
     fixture::Fixture,
     hardware::Function, //
 };
@@ -92,6 +95,17 @@ impl<'a> Machine<'a> {
     pub(crate) fn entries(&self) -> [(Key, u16); 4] {
         self.path()
             .map(|f| (self.fake.key(f).unwrap_or(Key::new(0, 0)), 1))
+    }
+
+    /// Has a previous kernel hand over the path, and the PCI core find everything.
+    pub(crate) fn arrive(&self) -> Result {
+        self.core.start_incoming(&self.entries())?;
+        self.fake.scan()
+    }
+
+    /// A function that was found.
+    pub(crate) fn device(&self, function: Function) -> Result<Device<'_>> {
+        self.fake.device(function).ok_or(ENODEV)
     }
 
     pub(crate) fn is_incoming(&self, function: Function) -> bool {

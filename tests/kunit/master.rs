@@ -37,7 +37,7 @@ fn enable_and_disable(dev: &pci::Device) -> Result {
 /// The second one leaves the bridges above the device enabled, so it has to be called for them
 /// before.
 fn stop(machine: &Machine<'_>, function: Function) -> Result<[bool; 2]> {
-    let dev = machine.fake.device(function).ok_or(ENODEV)?;
+    let dev = machine.device(function)?;
 
     clear_master(&dev);
     let after_clear = machine.has_master(function);
@@ -69,8 +69,7 @@ mod tests {
         let core = Fixture::new()?;
         let machine = Machine::new(&core)?;
 
-        core.start_incoming(&machine.entries())?;
-        machine.fake.scan()?;
+        machine.arrive()?;
         for function in machine.all() {
             let kept = machine.path().contains(&function);
 
@@ -78,7 +77,7 @@ mod tests {
             assert_eq!(stop(&machine, function)?, [kept; 2]);
         }
 
-        let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        let dev = machine.device(machine.endpoint)?;
         core.finish(&dev);
         drop(dev);
         assert_eq!(stop(&machine, machine.endpoint)?, [false; 2]);
@@ -94,7 +93,7 @@ mod tests {
 
         core.start_outgoing(8)?;
         machine.fake.scan()?;
-        let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        let dev = machine.device(machine.endpoint)?;
         core.preserve(&dev)?;
         for function in machine.all() {
             let kept = machine.ports.contains(&function);

@@ -90,7 +90,7 @@ mod tests {
         machine.fake.scan()?;
         core.start_incoming(&machine.entries())?;
         let expected = endpoint(&machine, DEVICE)?;
-        let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        let dev = machine.device(machine.endpoint)?;
         assert!(core.identify(&record(expected)?));
         core.setup_device(&dev);
         assert!(core.is_incoming(&dev));
@@ -155,7 +155,7 @@ mod tests {
         let machine = machine(&core)?;
 
         machine.fake.scan()?;
-        let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        let dev = machine.device(machine.endpoint)?;
         let before = dev.enumerated();
         // SAFETY: A valid device that nobody else uses.
         unsafe {

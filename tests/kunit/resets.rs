@@ -15,7 +15,7 @@ use kernel::{
 
 /// Whether a function and the bus that it is on may be reset.
 fn may_reset(machine: &Machine<'_>, function: Function) -> Result<[bool; 2]> {
-    let dev = machine.fake.device(function).ok_or(ENODEV)?;
+    let dev = machine.device(function)?;
 
     // SAFETY: A valid device, which no driver is bound to.
     Ok(unsafe {
@@ -60,8 +60,7 @@ mod tests {
         let core = Fixture::new()?;
         let machine = Machine::new(&core)?;
 
-        core.start_incoming(&machine.entries())?;
-        machine.fake.scan()?;
+        machine.arrive()?;
         for function in machine.path() {
             assert_eq!(may_reset(&machine, function)?, [false; 2]);
         }
@@ -70,7 +69,7 @@ mod tests {
         }
         assert_eq!(may_reset_below(&machine), [false; 3]);
 
-        let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        let dev = machine.device(machine.endpoint)?;
         core.finish(&dev);
         drop(dev);
         for function in machine.all() {
@@ -88,7 +87,7 @@ mod tests {
 
         machine.fake.scan()?;
         core.start_outgoing(8)?;
-        let dev = machine.fake.device(machine.slot[0]).ok_or(ENODEV)?;
+        let dev = machine.device(machine.slot[0])?;
         core.preserve(&dev)?;
         let [first, second] = machine.slot;
         assert_eq!(may_reset(&machine, first)?, [false; 2]);
@@ -108,10 +107,9 @@ mod tests {
         let core = Fixture::new()?;
         let machine = Machine::new(&core)?;
 
-        core.start_incoming(&machine.entries())?;
-        machine.fake.scan()?;
+        machine.arrive()?;
         core.start_outgoing(8)?;
-        let dev = machine.fake.device(machine.endpoint).ok_or(ENODEV)?;
+        let dev = machine.device(machine.endpoint)?;
         assert!(!core.may_sleep());
         assert_eq!(core.prepare_sleep(), Err(EBUSY));
         core.finish(&dev);

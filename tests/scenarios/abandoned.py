@@ -10,7 +10,7 @@ the controller, and what is above it goes on. A device that has a driver is the 
 from errno import ENODEV
 
 from vm import Machine, Pci, Vm, check, device, endpoint, fabric, root_port, sample, switch
-from vm.heart import PAGE, Heart, find_page
+from vm.heart import Heart, preserved_page
 from vm.liveupdate import counts, due
 
 MACHINE = Machine(
@@ -58,14 +58,10 @@ def never_finished(vm: Vm, usb: Pci, owned: Pci) -> None:
 def story(vm: Vm) -> None:
     old = vm.boot()
     usb, owned = sample.bind(old, "usb", "owned")
-    memory = old.memfd("area")
-    memory.size = PAGE
-    memory.write(0, b"\0")
     session = old.create_session()
-    session.preserve(memory, AREA)
+    area = preserved_page(vm, session, AREA)
 
     vm.step("the controller counts into a preserved page, and goes on in the next kernel")
-    area = find_page(vm, memory)
     heart = Heart(vm, usb)
     heart.start(area)
     heart.beats(area)

@@ -7,7 +7,7 @@ preserved, the controller reports the first write that is rejected.
 
 from vm import Machine, Vm, check, device, endpoint, root_port, sample, switch
 from vm.fabric import masters_cleared
-from vm.heart import FRAME_NUMBER, PAGE, Heart, find_page
+from vm.heart import FRAME_NUMBER, Heart, preserved_page
 
 MACHINE = Machine(
     devices=[
@@ -28,15 +28,11 @@ def story(vm: Vm, preserve: bool) -> None:
     sample.bind(old, "usb")
     path = [old.pci(name) for name in PATH]
     usb = path[-1]
-    memory = old.memfd("area")
-    memory.size = PAGE
-    memory.write(0, b"\0")
     session = old.create_session()
-    session.preserve(memory, AREA)
+    page = preserved_page(vm, session, AREA)
 
     vm.step("the controller counts into a preserved page")
     heart = Heart(vm, usb)
-    page = find_page(vm, memory)
     heart.start(page)
     heart.beats(page)
     check.true("the trip wire is whole", not heart.tripped)

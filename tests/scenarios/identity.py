@@ -13,7 +13,7 @@ from errno import ENODEV
 from vm import Guest, Machine, Pci, Vm, check, device, endpoint, fabric, handover, root_port
 from vm import sample
 from vm.handover import Identity
-from vm.heart import PAGE, Heart, find_page
+from vm.heart import Heart, preserved_page
 from vm.liveupdate import due, summary
 from vm.trace import Mark
 
@@ -185,13 +185,9 @@ CASES = {
 def story(vm: Vm, case: Case) -> None:
     old = vm.boot()
     (usb,) = sample.bind(old, "usb")
-    memory = old.memfd("area")
-    memory.size = PAGE
-    memory.write(0, b"\0")
     session = old.create_session()
-    session.preserve(memory, AREA)
+    page = preserved_page(vm, session, AREA)
     heart = Heart(vm, usb)
-    page = find_page(vm, memory)
     heart.start(page)
     heart.beats(page)
     sample.preserve(session, usb, CONTROLLER)

@@ -26,7 +26,7 @@ from vm import (
     switch,
 )
 from vm.fabric import masters_cleared
-from vm.heart import PAGE, Heart, find_page
+from vm.heart import PAGE, Heart, preserved_page
 from vm.machine import ROOT
 
 # Each case has a machine of its own.
@@ -149,11 +149,7 @@ def start(vm: Vm, old: Guest, case: Case, heart: Heart, usb: Pci) -> int:
         heart.start(address)
         heart.counts()
         return address
-    memory = old.memfd("area")
-    memory.size = PAGE
-    memory.write(0, b"\0")
-    old.create_session("area").preserve(memory, AREA)
-    address = find_page(vm, memory)
+    address = preserved_page(vm, old.create_session("area"), AREA)
     heart.start(address)
     heart.beats(address)
     return address

@@ -5,7 +5,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 from . import accel, kunit, probe, qemu, report, runner, scenario, selftest
@@ -105,14 +105,23 @@ def _interrupted(number: int, _: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Runs a command and returns its exit code."""
-    options = _parser().parse_args(arguments)
+def supervised(command: Callable[[], int]) -> int:
+    """Runs a command and returns its exit code. Machines end with it, however it ends."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupted)
     try:
-        status: int = options.run(options)
-        return status
+        return command()
     except SetupError as err:
         print(f"error: {err}", file=sys.stderr)
         return 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs a command and returns its exit code."""
+    options = _parser().parse_args(arguments)
+
+    def command() -> int:
+        status: int = options.run(options)
+        return status
+
+    return supervised(command)

@@ -9,7 +9,7 @@ well. It is programmed from user space.
 import secrets
 
 from .pci import Pci
-from .session import Fd
+from .session import Fd, Session
 from .vm import Vm
 
 PAGE = 4096
@@ -66,6 +66,15 @@ class Heart:
         self._vm.wait_for(
             "the next beats", lambda: (self.written(page) - before) & 0xFFFF > frames
         )
+
+
+def preserved_page(vm: Vm, session: Session, token: int) -> int:
+    """The physical address of a page that a session preserves."""
+    memory = vm.guest.memfd("area")
+    memory.size = PAGE
+    memory.write(0, b"\0")
+    session.preserve(memory, token)
+    return find_page(vm, memory)
 
 
 def find_page(vm: Vm, memory: Fd) -> int:

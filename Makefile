@@ -7,6 +7,7 @@ CACHE  ?= $(HOME)/.cache/pci-liveupdate
 CONFIG ?= base
 KDIR   ?=
 T      ?=
+M      ?=
 FUZZ   ?=
 
 export CACHE KDIR
@@ -30,6 +31,7 @@ The PCI Live Update core for Linux.
   make compile-fail  check that misuse of the Rust abstractions does not compile
   make patches-build check that every patch of the series builds, with the feature on and off
 
+  make mutants       break the core on purpose, and see that a test notices; M="name ..."
   make fuzz          look for bytes that the decoder cannot stand; FUZZ=seconds, 60 by default
 
   make integrate     put the core into the kernel tree KDIR: a git tree gets a branch
@@ -43,7 +45,7 @@ The PCI Live Update core for Linux.
 endef
 export HELP
 
-.PHONY: help setup check integrate kernel agent kunit vm vm-list compile-fail demo bench test patches-build fuzz clean
+.PHONY: help setup check integrate kernel agent kunit vm vm-list compile-fail demo bench test patches-build mutants fuzz clean
 
 help:
 	@echo "$$HELP"
@@ -89,6 +91,9 @@ test: setup
 
 patches-build: setup
 	@scripts/patches-build.sh
+
+mutants: kernel agent
+	@tests/mutants/mutants.py $(M)
 
 fuzz: setup
 	@scripts/fuzz.sh $(FUZZ)

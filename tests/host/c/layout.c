@@ -5,11 +5,38 @@
 
 #include <linux/kho/abi/pci.h>
 #include <linux/kho/abi/pci_blocks.h>
+#include <linux/kho/abi/pci_identity.h>
 
 #define SIZE(type) printf(#type " size %zu\n", sizeof(struct type))
 #define FIELD(type, field)						\
 	printf(#type "." #field " offset %zu size %zu\n",		\
 	       offsetof(struct type, field), sizeof(((struct type *)0)->field))
+
+static void identity(void)
+{
+	printf("compatible %s\n", PCI_IDENTITY_FLB_COMPATIBLE);
+	printf("flags %d %d %d %d\n", PCI_IDENTITY_USED, PCI_IDENTITY_DMA,
+	       PCI_IDENTITY_ACS, PCI_IDENTITY_ARI);
+	SIZE(pci_identity);
+	FIELD(pci_identity, domain);
+	FIELD(pci_identity, bdf);
+	FIELD(pci_identity, flags);
+	FIELD(pci_identity, header_type);
+	FIELD(pci_identity, vendor);
+	FIELD(pci_identity, device);
+	FIELD(pci_identity, subsystem_vendor);
+	FIELD(pci_identity, subsystem);
+	FIELD(pci_identity, class_revision);
+	FIELD(pci_identity, acs_ctrl);
+	FIELD(pci_identity, buses);
+	FIELD(pci_identity, reserved);
+	SIZE(pci_identity_ser);
+	FIELD(pci_identity_ser, max_nr);
+	FIELD(pci_identity_ser, nr);
+	printf("pci_identity_ser.entries offset %zu stride %zu\n",
+	       offsetof(struct pci_identity_ser, entries),
+	       sizeof(((struct pci_identity_ser *)0)->entries[0]));
+}
 
 int main(void)
 {
@@ -35,5 +62,6 @@ int main(void)
 	       offsetof(struct pci_block_ser, devices),
 	       sizeof(((struct pci_block_ser *)0)->devices[0]),
 	       (KHO_BLOCK_SIZE - sizeof(struct pci_block_ser)) / sizeof(struct pci_dev_ser));
+	identity();
 	return 0;
 }

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The C header and the Rust types state the same layout.
+//! The C headers and the Rust types state the same layout.
 
 use pci_liveupdate_host::abi::{
     blocks::{
         self,
         Block,
         Head, //
+    },
+    identity::{
+        self,
+        Identity,
+        Record, //
     },
     DevSer,
     Ser,
@@ -16,13 +21,18 @@ use std::{
     env,
     mem::{
         offset_of,
-        size_of, //
+        size_of,
+        size_of_val, //
     },
     path::{
         Path,
         PathBuf, //
     },
     process::Command,
+};
+use zerocopy::{
+    FromBytes,
+    IntoBytes, //
 };
 
 /// The layout of the Rust types, in the format of `c/layout.c`.
@@ -80,7 +90,68 @@ fn rust_list_layout() -> String {
     lines.join("\n") + "\n"
 }
 
-/// Compiles `c/layout.c` against the header, and returns the program.
+/// A line for each of the fields of `$value`, which is a `$type`.
+macro_rules! fields {
+    ($name:literal, $type:ident, $value:expr, $($field:ident),+ $(,)?) => {
+        vec![$(format!(
+            "{}.{} offset {} size {}",
+            $name,
+            stringify!($field),
+            offset_of!($type, $field),
+            size_of_val(&$value.$field)
+        )),+]
+    };
+}
+
+/// The layout of an entry of the record, in the same format.
+fn rust_identity_layout() -> Vec<String> {
+    let entry = Identity::default();
+
+    fields!(
+        "pci_identity",
+        Identity,
+        entry,
+        domain,
+        bdf,
+        flags,
+        header_type,
+        vendor,
+        device,
+        subsystem_vendor,
+        subsystem,
+        class_revision,
+        acs_ctrl,
+        buses,
+        reserved,
+    )
+}
+
+/// The layout of the record, in the same format.
+fn rust_record_layout() -> String {
+    let compatible = identity::COMPATIBLE.to_str().expect("the name is ASCII");
+    let flags = [Identity::USED, Identity::DMA, Identity::ACS, Identity::ARI];
+    let header = [0u32; 2];
+    let record = Record::ref_from_bytes(header.as_bytes()).expect("it is a header");
+    let (first, second) = (Record::offset_of(0), Record::offset_of(1));
+
+    let lines = [
+        vec![
+            format!("compatible {compatible}"),
+            format!("flags {}", flags.map(|flag| flag.to_string()).join(" ")),
+            format!("pci_identity size {}", size_of::<Identity>()),
+        ],
+        rust_identity_layout(),
+        vec![format!("pci_identity_ser size {}", Record::HEADER)],
+        fields!("pci_identity_ser", Record, record, max_nr, nr),
+        vec![format!(
+            "pci_identity_ser.entries offset {first} stride {}",
+            second - first
+        )],
+    ];
+    lines.concat().join("\n") + "\n"
+}
+
+/// Compiles `c/layout.c` against the headers, and returns the program.
 fn compile() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("layout");
@@ -96,7 +167,7 @@ fn compile() -> PathBuf {
         .arg(&program)
         .status()
         .expect("there is a C compiler");
-    assert!(status.success(), "the header compiles");
+    assert!(status.success(), "the headers compile");
     program
 }
 
@@ -106,5 +177,8 @@ fn a_c_compiler_and_the_rust_types_agree_on_every_offset_size_and_name() {
     let c_layout = String::from_utf8(output.stdout).expect("it prints text");
 
     assert!(output.status.success());
-    assert_eq!(c_layout, rust_layout() + &rust_list_layout());
+    assert_eq!(
+        c_layout,
+        rust_layout() + &rust_list_layout() + &rust_record_layout()
+    );
 }

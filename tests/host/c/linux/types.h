@@ -3,6 +3,7 @@
 #ifndef _LINUX_TYPES_H
 #define _LINUX_TYPES_H
 
+typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;

@@ -8,6 +8,7 @@ use crate::{
         PAGE, //
     },
     image::Image,
+    record,
     text, //
 };
 use std::{
@@ -29,11 +30,13 @@ pub enum Set {
     List,
     /// An image with an array in the first page, and the head of a list in the second one.
     Both,
+    /// A record of what the functions are, `pci-identity-v1`.
+    Record,
 }
 
 impl Set {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Array, Self::List, Self::Both];
+    pub const ALL: [Self; 4] = [Self::Array, Self::List, Self::Both, Self::Record];
 
     /// The directory of the blobs.
     pub fn dir(self) -> PathBuf {
@@ -43,6 +46,7 @@ impl Set {
             Self::Array => golden,
             Self::List => golden.join("pci"),
             Self::Both => golden.join("both"),
+            Self::Record => golden.join("identity"),
         }
     }
 
@@ -87,13 +91,17 @@ impl Set {
                 let image = Image::of(bytes, 1);
                 [text::of_both(&image), text::naive_both(&image)]
             }
+            Self::Record => {
+                let folio = Folio::new(bytes.len(), bytes);
+                [record::text::of(&folio), record::text::naive(&folio)]
+            }
         }
     }
 
     /// Whether a blob can be of that size.
     fn fits(self, size: usize) -> bool {
         match self {
-            Self::Array => is_folio(size),
+            Self::Array | Self::Record => is_folio(size),
             Self::List | Self::Both => size.is_multiple_of(PAGE),
         }
     }

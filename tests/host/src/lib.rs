@@ -9,6 +9,7 @@
 //! ```text
 //!   bytes -- abi::check, logic::Incoming -- == -- naive::read        what the bytes say
 //!   pages -- abi::walk,  logic::Incoming -- == -- naive::read_list
+//!   bytes -- abi::identity ---------------- == -- record::naive      what a record says
 //!   steps -- logic::Outgoing -------------- == -- model::Model       how often each is counted
 //! ```
 
@@ -28,6 +29,7 @@ pub mod naive;
 pub mod page;
 pub mod pair;
 pub mod receive;
+pub mod record;
 pub mod recorder;
 pub mod text;
 pub mod tree;

@@ -14,11 +14,11 @@ pub type Entries = Vec<(usize, u32, u16, u16)>;
 /// The used entries of a list in its order: block, offset, segment, function, count.
 pub type ListEntries = Vec<(usize, usize, u32, u16, u16)>;
 
-fn u16_at(bytes: &[u8], offset: usize) -> u16 {
+pub(crate) fn u16_at(bytes: &[u8], offset: usize) -> u16 {
     u16::from_ne_bytes([bytes[offset], bytes[offset + 1]])
 }
 
-fn u32_at(bytes: &[u8], offset: usize) -> u32 {
+pub(crate) fn u32_at(bytes: &[u8], offset: usize) -> u32 {
     u32::from_ne_bytes(std::array::from_fn(|i| bytes[offset + i]))
 }
 

@@ -100,7 +100,7 @@ fn no_blob_has_changed() {
 
 #[test]
 fn each_manifest_lists_each_blob_once_and_there_are_no_other_files() {
-    let others = ["README.md", "pci", "both"].map(|name| Set::Array.dir().join(name));
+    let others = ["README.md", "pci", "both", "identity"].map(|name| Set::Array.dir().join(name));
 
     for set in Set::ALL {
         let blobs = set.blobs();
@@ -129,7 +129,7 @@ fn each_line_of_the_manifest_ends_with_a_sentence() {
 }
 
 /// The beginning of each reason, or what is in each text of a kind.
-const KINDS: [(Set, &[&str]); 3] = [
+const KINDS: [(Set, &[&str]); 4] = [
     (
         Set::Array,
         &[
@@ -164,6 +164,21 @@ const KINDS: [(Set, &[&str]); 3] = [
             "found 1 in pci-v3 and no entry in pci\n",
             "found no entry in pci-v3 and 1 in pci\n",
             "refused at offset 4: expected nr_devices = ",
+        ],
+    ),
+    (
+        Set::Record,
+        &[
+            "max_nr 127\nnr 127\n",
+            "dma 0 ari 0 acs none\n",
+            "dma 1 ari 0 acs none\n",
+            "dma 0 ari 1 acs none\n",
+            "dma 0 ari 0 acs 0x001d\n",
+            "refused at offset 0: expected max_nr <= ",
+            "refused at offset 4: expected nr = ",
+            "refused at offset 8: expected known flags and zeros, found others\n",
+            "refused at offset 4040: expected known flags and zeros, found others\n",
+            "refused at offset 4040: expected each function once, found ",
         ],
     ),
 ];

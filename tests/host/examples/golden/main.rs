@@ -12,6 +12,7 @@
 mod accepted;
 mod both;
 mod list;
+mod record;
 mod refused;
 
 use pci_liveupdate_host::{
@@ -90,6 +91,7 @@ fn recipes(set: Set) -> Vec<Recipe> {
         Set::Array => [accepted::recipes(), refused::recipes()].concat(),
         Set::List => list::recipes(),
         Set::Both => both::recipes(),
+        Set::Record => record::recipes(),
     }
 }
 

@@ -16,7 +16,7 @@ pub const HANDOVER: u32 = 5_000;
 pub const FILLED: u32 = 10;
 
 /// The cases of all properties together.
-pub const TOTAL: u32 = 4 * DECODER + 5 * DETAIL + 2 * MODEL + HANDOVER + FILLED;
+pub const TOTAL: u32 = 4 * DECODER + 9 * DETAIL + 2 * MODEL + HANDOVER + FILLED;
 const _: () = assert!(TOTAL >= 100_000);
 
 /// Runs a property `cases` times. The smallest case that fails is printed, not saved in a file.

@@ -25,17 +25,18 @@ fi
 mkdir -p "$cache/fuzz/found"
 cd "$top/tests"
 
-# fuzz TARGET SEEDS...: half of the time for each of the two targets. The golden blobs
-# are the seed corpus.
+# fuzz TARGET SEEDS...: a third of the time for each of the three targets. The golden
+# blobs are the seed corpus.
 fuzz() {
 	local target=$1 corpus=$cache/fuzz/$1
 	shift
 	mkdir -p "$corpus"
 	step "fuzz-$target" cargo fuzz run --fuzz-dir fuzz "$target" "$corpus" "$@" -- \
-		-max_total_time=$(((seconds + 1) / 2)) -max_len=16384 \
+		-max_total_time=$(((seconds + 2) / 3)) -max_len=16384 \
 		-artifact_prefix="$cache/fuzz/found/"
 	grep -E '^Done [0-9]+ runs' "$logs/fuzz-$target.log"
 }
 
 fuzz decode "$top/abi/golden"
 fuzz list "$top/abi/golden/pci" "$top/abi/golden/both"
+fuzz record "$top/abi/golden/identity"

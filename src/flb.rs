@@ -38,7 +38,10 @@ use crate::{
         Policy, //
     },
     record::RECORD,
-    report::stats::Event,
+    report::{
+        stats::Event,
+        tracepoints, //
+    },
     xindex::XIndex, //
 };
 use core::mem;
@@ -149,6 +152,7 @@ impl Core {
             let key = entry.key;
             pr_warn!("{key}: not finished by any driver; no longer incoming\n");
             self.stats.count(Event::Leftover);
+            tracepoints::leftover(key);
             if let Some(dev) = find(key) {
                 (&*dev).set_incoming(None);
                 stop_leftover(dev);

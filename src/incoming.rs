@@ -14,7 +14,10 @@ use crate::{
         NotIncoming,
         OtherDevice, //
     },
-    report::stats::Event, //
+    report::{
+        stats::Event,
+        tracepoints, //
+    }, //
 };
 use kernel::{
     pci,
@@ -58,6 +61,7 @@ impl Core {
             Ok(_) => dev_warn!(dev, "finished, but a bridge above it was not handed over\n"),
         }
         self.stats.count(Event::Finished);
+        tracepoints::finish(dev);
     }
 
     fn try_finish(&self, dev: &pci::Device) -> Result<usize, NotIncoming> {
@@ -87,6 +91,7 @@ impl Core {
     /// Takes a device for incoming.
     fn accept(&self, dev: &pci::Device, expected: Option<&Identity>) {
         self.stats.count(Event::Arrived);
+        tracepoints::arrive(dev);
         self.note_buses(dev);
         dev_info!(dev, "incoming, preserved by the previous kernel\n");
         if let Some(expected) = expected {

@@ -23,7 +23,10 @@ use crate::{
         Refused,
         Unscannable, //
     },
-    report::stats::Event, //
+    report::{
+        stats::Event,
+        tracepoints, //
+    }, //
 };
 use kernel::{
     fmt,
@@ -38,12 +41,14 @@ impl Core {
         match self.try_preserve(dev) {
             Ok(()) => {
                 self.stats.count(Event::Preserved);
+                tracepoints::preserve(dev);
                 Ok(())
             }
             Err(why) => {
                 let (event, error) = why.outcome();
                 dev_err!(dev, "cannot be preserved: {why}\n");
                 self.stats.count(event);
+                tracepoints::refuse(dev, error);
                 Err(error)
             }
         }
@@ -58,6 +63,7 @@ impl Core {
             self.stats.count(Event::NotPreserved);
         } else {
             self.stats.count(Event::Unpreserved);
+            tracepoints::unpreserve(dev);
         }
     }
 
@@ -69,6 +75,7 @@ impl Core {
                 "removed while preserved; the next kernel will not know it\n"
             );
             self.stats.count(Event::Removed);
+            tracepoints::unpreserve(dev);
             self.forget_gone();
         }
     }

@@ -6,6 +6,7 @@
 mod debugfs;
 pub(crate) mod stats;
 mod summary;
+pub(crate) mod tracepoints;
 
 use crate::core::Core;
 

@@ -10,7 +10,7 @@
 What a scenario needs can be imported from here.
 """
 
-from . import check, fabric, handover, liveupdate, pci, sample
+from . import check, fabric, handover, liveupdate, pci, sample, tracefs
 from .errors import CheckFailed, Failure, GuestError
 from .guest import Guest
 from .machine import Device, Machine, device, endpoint, root_port, switch
@@ -42,4 +42,5 @@ __all__ = [
     "root_port",
     "sample",
     "switch",
+    "tracefs",
 ]

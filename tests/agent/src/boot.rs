@@ -9,12 +9,13 @@ use std::io;
 use crate::sys; //
 
 /// (type, mount point)
-const MOUNTS: [(&str, &str); 5] = [
+const MOUNTS: [(&str, &str); 6] = [
     ("proc", "/proc"),
     ("sysfs", "/sys"),
     ("devtmpfs", "/dev"),
     ("tmpfs", "/tmp"),
     ("debugfs", "/sys/kernel/debug"),
+    ("tracefs", "/sys/kernel/tracing"),
 ];
 
 /// Mounts all of them. It is fine if the kernel has mounted `/dev` already.

@@ -443,6 +443,9 @@ pub(crate) fn ending() -> Ending {
     }
 }
 
+/// `PCI_ANY_ID`, which bindgen takes for signed.
+const ANY_ID: c_uint = !0;
+
 /// The device at that address, if there is one.
 pub(crate) fn find(key: Key) -> Option<ARef<pci::Device>> {
     let [bus, devfn] = key.bdf().to_be_bytes();
@@ -451,6 +454,17 @@ pub(crate) fn find(key: Key) -> Option<ARef<pci::Device>> {
     let domain = key.domain() as c_int;
     // SAFETY: Always safe to call.
     let dev = unsafe { bindings::pci_get_domain_bus_and_slot(domain, bus.into(), devfn.into()) };
+
+    // SAFETY: The call above took a reference for us. `pci::Device` is a transparent wrapper.
+    NonNull::new(dev.cast()).map(|dev| unsafe { ARef::from_raw(dev) })
+}
+
+/// The device after `last` in the list of all devices; the first one after `None`.
+pub(crate) fn next(last: Option<ARef<pci::Device>>) -> Option<ARef<pci::Device>> {
+    let last = last.map_or(ptr::null_mut(), |last| ARef::into_raw(last).as_ptr());
+
+    // SAFETY: `last` is null, or a valid device with a reference of ours, which the call drops.
+    let dev = unsafe { bindings::pci_get_device(ANY_ID, ANY_ID, last.cast()) };
 
     // SAFETY: The call above took a reference for us. `pci::Device` is a transparent wrapper.
     NonNull::new(dev.cast()).map(|dev| unsafe { ARef::from_raw(dev) })

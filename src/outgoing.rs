@@ -54,6 +54,21 @@ impl Core {
         }
     }
 
+    /// Tells whether [`preserve`](Self::preserve) would find anything wrong with `dev` itself.
+    pub(crate) fn can_preserve(&self, dev: &pci::Device) -> Result<(), NoPreserve> {
+        if !(self.is_enabled)() {
+            return Err(NoPreserve::Off);
+        }
+        eligible(&dev.facts()).map_err(NoPreserve::Ineligible)?;
+
+        let still = self.hold_still(dev);
+        if matches!(still, Still::Scanned) {
+            return Err(NoPreserve::Scan);
+        }
+        self.judge_path(dev).map_err(NoPreserve::Unscannable)?;
+        Ok(())
+    }
+
     /// Gives back what [`preserve`](Self::preserve) counted.
     pub(crate) fn unpreserve(&self, dev: &pci::Device) {
         if dev.is_frozen() {
@@ -179,7 +194,7 @@ pub(crate) fn inspect(outgoing: &Outgoing) -> bool {
 }
 
 /// Why a device is not preserved.
-enum NoPreserve {
+pub(crate) enum NoPreserve {
     /// The device cannot be.
     Ineligible(Ineligible),
     /// The next kernel would not come to it.

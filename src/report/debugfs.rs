@@ -3,8 +3,12 @@
 //! The files in `/sys/kernel/debug/pci_liveupdate/`.
 //!
 //! A line per function in `outgoing` and `incoming`: its address, what it is, its count, its state.
-//! Counters in `stats`. They are for people: nothing may depend on the form.
+//! Counters in `stats`. For `eligible` and `formats`, see [`preflight`](super::preflight).
 
+use super::preflight::{
+    show_eligible,
+    show_formats, //
+};
 use crate::{
     abi::{
         identity::Identity,
@@ -42,6 +46,8 @@ pub(super) fn init() {
     let files = Scope::<()>::dir((), c"pci_liveupdate", |nothing, dir| {
         dir.read_callback_file(c"outgoing", nothing, &show_outgoing);
         dir.read_callback_file(c"incoming", nothing, &show_incoming);
+        dir.read_callback_file(c"eligible", nothing, &show_eligible);
+        dir.read_callback_file(c"formats", nothing, &show_formats);
         dir.read_callback_file(c"stats", nothing, &show_stats);
     });
 

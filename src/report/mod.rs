@@ -4,6 +4,8 @@
 
 #[cfg(CONFIG_DEBUG_FS)]
 mod debugfs;
+#[cfg(CONFIG_DEBUG_FS)]
+mod preflight;
 pub(crate) mod stats;
 mod summary;
 pub(crate) mod tracepoints;

@@ -84,6 +84,9 @@ bool pci_liveupdate_has_liveupdate_driver(struct pci_dev *dev);
 struct pci_dev *pci_liveupdate_next_bridge(struct pci_bus *bus,
 					   struct pci_dev *last);
 void pci_liveupdate_set_ari(struct pci_dev *bridge, bool on);
+
+/* From Rust to formats.c. */
+const char *pci_liveupdate_formats(void);
 #else
 static inline void pci_liveupdate_setup_device(struct pci_dev *dev) { }
 static inline void pci_liveupdate_cleanup_device(struct pci_dev *dev) { }

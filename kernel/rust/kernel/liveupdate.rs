@@ -37,6 +37,7 @@ use crate::{
 
 pub mod file;
 pub mod flb;
+pub mod info;
 
 /// Returns whether live update is enabled (`liveupdate=on`).
 // LUO does not export the C function to modules, but this function is exported.

@@ -560,6 +560,8 @@ impl kernel::InPlaceModule for SampleModule {
     }
 }
 
+kernel::liveupdate_file_info!(<Files as Handler>::COMPATIBLE);
+
 module! {
     type: SampleModule,
     name: "rust_driver_pci_liveupdate",

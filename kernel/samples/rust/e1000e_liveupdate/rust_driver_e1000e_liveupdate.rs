@@ -155,6 +155,8 @@ impl kernel::InPlaceModule for Module {
     }
 }
 
+kernel::liveupdate_file_info!(memory::COMPATIBLE);
+
 module! {
     type: Module,
     name: "rust_driver_e1000e_liveupdate",

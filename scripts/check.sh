@@ -44,8 +44,15 @@ check_shellcheck() {
 
 check_python() {
 	mypy --strict --cache-dir "$cache/mypy" scripts/*.py
+	mypy --strict --cache-dir "$cache/mypy" scripts/pci-lu
 	cd tests
 	files '*.py' | xargs mypy --strict --cache-dir "$cache/mypy"
+}
+
+# The tool for operators, on systems and images made for the test.
+check_pci_lu() {
+	cd tests
+	PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s pci_lu -t .
 }
 
 check_spdx() {
@@ -117,7 +124,7 @@ run() {
 
 # The checks are independent: all start at once, and are reported in order.
 lock check
-checks=(rustfmt shellcheck python spdx unsafe_budget master_writers checkpatch clippy host_tests)
+checks=(rustfmt shellcheck python pci_lu spdx unsafe_budget master_writers checkpatch clippy host_tests)
 declare -A told
 for name in "${checks[@]}"; do
 	exec {pipe}< <(run "$name")

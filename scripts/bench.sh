@@ -6,18 +6,6 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# seed FROM TO: kernels that differ in one option share most objects. The kernel's tools
-# are made anew if their records name another directory, and then everything is.
-seed() {
-	local from=$build/$1 to=$build/$2
-	[[ ! -d $to ]] || return 0
-	rm -rf "$to.new"
-	cp -a "$from" "$to.new"
-	grep -rlZF "$from" --include='.*.cmd' "$to.new" |
-		xargs -0r sed -i -E "s|$from([ /])|$to\1|g"
-	mv "$to.new" "$to"
-}
-
 "$top/scripts/agent.sh"
 seed base bench-on
 "$top/scripts/kernel.sh" bench-on

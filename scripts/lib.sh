@@ -60,6 +60,18 @@ kmake() {
 		CLIPPY_DRIVER=/usr/bin/clippy-driver BINDGEN="$bindgen" "$@"
 }
 
+# seed FROM TO: kernels that differ in one option share most objects. The kernel's tools
+# are made anew if their records name another directory, and then everything is.
+seed() {
+	local from=$build/$1 to=$build/$2
+	[[ -d $from && ! -d $to ]] || return 0
+	rm -rf "$to.new"
+	cp -a "$from" "$to.new"
+	grep -rlZF "$from" --include='.*.cmd' "$to.new" |
+		xargs -0r sed -i -E "s|$from([ /])|$to\1|g"
+	mv "$to.new" "$to"
+}
+
 # step LABEL COMMAND...: run COMMAND with its output in a log named after LABEL, and
 # show progress. COMMAND may be a function. It must not be part of a condition,
 # where errexit has no effect.

@@ -21,6 +21,11 @@ kunit)
 	"$runner" kunit --config "$config" || die "kunit $config failed, see $cache/vm/$config"
 	;;
 run)
+	# Its image is looked at, not booted.
+	if [[ $# -le 2 || " ${*:3}" == *' preflight'* ]]; then
+		seed base bench-off
+		"$top/scripts/kernel.sh" bench-off
+	fi
 	"$runner" run --config "$config" "${@:3}" || die "vm $config failed, see $cache/vm/$config"
 	;;
 esac

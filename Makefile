@@ -37,6 +37,8 @@ The PCI Live Update core for Linux.
   make integrate     put the core into the kernel tree KDIR: a git tree gets a branch
   make clean         remove the builds and logs from the cache, keep the downloads
 
+  scripts/pci-lu     tells whether a live update will work: check, status, explain and others; --help
+
   CONFIG=base|debug  which kernel: small and fast, or with lockdep, KASAN, UBSAN, ...
   UPDATE=1           have make bench record what it counts, as COLUMN=name, and write the table
   T="name ..."       which scenarios; all by default

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A device that user space controls through vfio-pci and iommufd."""
 
+from .iommufd import Ioas
 from .pci import Pci
 
 DRIVER = "vfio-pci"
@@ -17,6 +18,12 @@ class Vfio:
         self._iommufd = guest.open("/dev/iommu")
         self._device = guest.open(f"/dev/vfio/devices/{name}")
         guest.request("vfio.bind", self._device.number, self._iommufd.number)
+
+    def attach(self) -> Ioas:
+        """Attaches the device to a new, empty address space."""
+        ioas = Ioas(self._iommufd)
+        self._device.guest.request("vfio.attach", self._device.number, ioas.number)
+        return ioas
 
     def reset(self) -> None:
         """Requests a reset of the function."""

@@ -126,6 +126,11 @@ pub(crate) fn reboot(command: libc::c_int) -> io::Result<()> {
     check(unsafe { libc::reboot(command) }.into()).map(drop)
 }
 
+pub(crate) fn swapon(path: &CStr) -> io::Result<()> {
+    // SAFETY: The string ends with NUL.
+    check(unsafe { libc::swapon(path.as_ptr(), 0) }.into()).map(drop)
+}
+
 /// The port of QEMU's `isa-debug-exit`.
 const DEBUG_EXIT: u16 = 0xf4;
 
@@ -225,6 +230,20 @@ impl Mapping {
             len,
             writable,
         })
+    }
+
+    /// Returns the address of the mapping in this process.
+    pub(crate) fn address(&self) -> u64 {
+        // CAST: an address has 64 bits.
+        self.start.as_ptr() as u64
+    }
+
+    /// Reclaims the pages, as if memory were short.
+    pub(crate) fn page_out(&self) -> io::Result<()> {
+        // SAFETY: This is our mapping by the type invariant, and its contents do not change.
+        let result =
+            unsafe { libc::madvise(self.start.as_ptr().cast(), self.len, libc::MADV_PAGEOUT) };
+        check(result.into()).map(drop)
     }
 
     /// Reads a byte.

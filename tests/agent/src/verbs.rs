@@ -7,6 +7,7 @@
 
 use std::ffi::CString;
 use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::str::FromStr;
@@ -17,9 +18,11 @@ use crate::errno::Result;
 use crate::fds::Fds;
 use crate::files;
 use crate::frames;
+use crate::iommufd;
 use crate::kexec;
 use crate::luo;
 use crate::memory;
+use crate::pages;
 use crate::stress::Stress;
 use crate::sys;
 use crate::vfio;
@@ -79,6 +82,14 @@ fn number(value: impl ToString) -> Vec<Word> {
     vec![value.to_string().into_bytes()]
 }
 
+fn range(args: &mut Args<'_>) -> Result<iommufd::Range> {
+    Ok(iommufd::Range {
+        start: args.number()?,
+        len: args.number()?,
+        iova: args.number()?,
+    })
+}
+
 /// The state shared by requests; stress threads use the same descriptors.
 #[derive(Default)]
 pub(crate) struct Primitives {
@@ -96,6 +107,7 @@ impl Primitives {
             Some(("fd", verb)) => self.fd(verb, &mut args),
             Some(("luo", verb)) => self.luo(verb, &mut args),
             Some(("vfio", verb)) => self.vfio(verb, &mut args),
+            Some(("iommufd", verb)) => self.iommufd(verb, &mut args),
             Some(("kernel", verb)) => Self::kernel(verb, &mut args),
             _ => Err(Errno::invalid(format!("no verb {verb:?}"))),
         }?;
@@ -140,6 +152,8 @@ impl Primitives {
             "load" => Ok(number(memory::load(&fd, args.number()?)?)),
             "store" => memory::store(&fd, args.number()?, args.number()?).map(|()| vec![]),
             "frames" => frames::take(&fd, args.bytes()?),
+            "pages" => Ok(vec![pages::entries(&fd, args.number()?, args.number()?)?]),
+            "page_out" => pages::page_out(&fd, args.number()?, args.number()?).map(|()| vec![]),
             _ => Err(Errno::invalid(format!("no verb fd.{verb}"))),
         }
     }
@@ -163,9 +177,33 @@ impl Primitives {
         let device = self.fds.get(args.number()?)?;
         match verb {
             "bind" => vfio::bind(&device, &*self.fds.get(args.number()?)?).map(|()| vec![]),
+            "attach" => vfio::attach(&device, args.number()?).map(|()| vec![]),
             "reset" => vfio::reset(&device).map(|()| vec![]),
             _ => Err(Errno::invalid(format!("no verb vfio.{verb}"))),
         }
+    }
+
+    /// Address spaces for devices. The first argument is an open `/dev/iommu`.
+    fn iommufd(&self, verb: &str, args: &mut Args<'_>) -> Result<Vec<Word>> {
+        let iommufd = self.fds.get(args.number()?)?;
+        if verb == "ioas_alloc" {
+            return Ok(number(iommufd::ioas_alloc(&iommufd)?));
+        }
+        let ioas = args.number()?;
+        match verb {
+            "map" => iommufd::map(&iommufd, ioas, &*self.file_at(args)?, &range(args)?),
+            "map_file" => iommufd::map_file(&iommufd, ioas, &*self.file_at(args)?, &range(args)?),
+            "unmap" => iommufd::unmap(&iommufd, ioas, args.number()?, args.number()?),
+            "physical" => {
+                return Ok(number(iommufd::physical(&iommufd, ioas, args.number()?)?));
+            }
+            _ => Err(Errno::invalid(format!("no verb iommufd.{verb}"))),
+        }
+        .map(|()| vec![])
+    }
+
+    fn file_at(&self, args: &mut Args<'_>) -> Result<Arc<OwnedFd>> {
+        self.fds.get(args.number()?)
     }
 
     /// The kernel itself.
@@ -178,6 +216,10 @@ impl Primitives {
             }
             "kexec_load_there_and_back" => kexec::load_there_and_back().map(|()| vec![]),
             "kexec" => kexec::jump().map(|()| vec![]),
+            "swapon" => {
+                sys::swapon(&args.string()?)?;
+                Ok(vec![])
+            }
             "restart" => kexec::restart().map(|()| vec![]),
             "exit" => kexec::exit(args.number()?).map(|()| vec![]),
             _ => Err(Errno::invalid(format!("no verb kernel.{verb}"))),

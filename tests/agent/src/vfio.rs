@@ -21,6 +21,7 @@ const fn io(nr: u8) -> libc::Ioctl {
 
 const DEVICE_RESET: libc::Ioctl = io(11);
 const DEVICE_BIND_IOMMUFD: libc::Ioctl = io(18);
+const DEVICE_ATTACH_IOMMUFD_PT: libc::Ioctl = io(19);
 
 /// `struct vfio_device_bind_iommufd`, up to the optional token.
 #[repr(C)]
@@ -31,13 +32,24 @@ struct BindIommufd {
     out_devid: u32,
 }
 
+/// `struct vfio_device_attach_iommufd_pt`, up to the optional PASID.
+#[repr(C)]
+struct AttachIommufdPt {
+    argsz: u32,
+    flags: u32,
+    pt_id: u32,
+}
+
 /// The argument of a request without an argument.
 struct Nothing;
 
 const _: () = assert!(size_of::<BindIommufd>() == 16 && offset_of!(BindIommufd, out_devid) == 12);
+const _: () = assert!(size_of::<AttachIommufdPt>() == 12);
 
 // SAFETY: It begins with its own size, and the kernel writes no more than that many bytes.
 unsafe impl sys::IoctlArgument for BindIommufd {}
+// SAFETY: As above.
+unsafe impl sys::IoctlArgument for AttachIommufdPt {}
 // SAFETY: The kernel ignores it.
 unsafe impl sys::IoctlArgument for Nothing {}
 
@@ -51,6 +63,17 @@ pub(crate) fn bind(device: &OwnedFd, iommufd: &OwnedFd) -> Result<()> {
     };
 
     Ok(sys::ioctl(device, DEVICE_BIND_IOMMUFD, &mut argument)?)
+}
+
+/// Attaches a bound device to an address space of its iommufd.
+pub(crate) fn attach(device: &OwnedFd, ioas_id: u32) -> Result<()> {
+    let mut argument = AttachIommufdPt {
+        argsz: 12,
+        flags: 0,
+        pt_id: ioas_id,
+    };
+
+    Ok(sys::ioctl(device, DEVICE_ATTACH_IOMMUFD_PT, &mut argument)?)
 }
 
 /// Resets the function.

@@ -3,6 +3,7 @@
 
 from .iommufd import Ioas
 from .pci import Pci
+from .session import Fd, Session
 
 DRIVER = "vfio-pci"
 # Arguments for kernels of machines without an IOMMU.
@@ -12,24 +13,47 @@ NO_IOMMU = "vfio.enable_unsafe_noiommu_mode=1"
 class Vfio:
     """An open device. Opening enables it, and closing disables it."""
 
-    def __init__(self, function: Pci) -> None:
+    def __init__(self, function: Pci, file: Fd | None = None) -> None:
+        """Opens the device, or takes its file, which was retrieved from a session."""
         guest = function.guest
-        (name,) = guest.names(f"{function.path}/vfio-dev")
-        self._iommufd = guest.open("/dev/iommu")
-        self._device = guest.open(f"/dev/vfio/devices/{name}")
-        guest.request("vfio.bind", self._device.number, self._iommufd.number)
+        if file is None:
+            (name,) = guest.names(f"{function.path}/vfio-dev")
+            file = guest.open(f"/dev/vfio/devices/{name}")
+        self.file = file
+        self.iommufd = guest.open("/dev/iommu")
+        guest.request("vfio.bind", file.number, self.iommufd.number)
+
+    @classmethod
+    def retrieve(cls, function: Pci, session: Session, token: int) -> "Vfio":
+        """Takes over a device of the previous kernel."""
+        return cls(function, session.retrieve(token))
 
     def attach(self) -> Ioas:
         """Attaches the device to a new, empty address space."""
-        ioas = Ioas(self._iommufd)
-        self._device.guest.request("vfio.attach", self._device.number, ioas.number)
+        ioas = Ioas(self.iommufd)
+        self._request("attach", ioas.number)
         return ioas
+
+    def start(self) -> None:
+        """Sets Bus Master."""
+        self._request("start")
+
+    def read(self, offset: int, width: int) -> int:
+        """Reads a register of config space, as vfio-pci shows it."""
+        return int.from_bytes(self._request("read", offset, width)[0], "little")
+
+    def write(self, offset: int, width: int, value: int) -> None:
+        """Writes a register of config space, as far as vfio-pci allows it."""
+        self._request("write", offset, value.to_bytes(width, "little"))
 
     def reset(self) -> None:
         """Requests a reset of the function."""
-        self._device.guest.request("vfio.reset", self._device.number)
+        self._request("reset")
 
     def close(self) -> None:
         """Closes the device."""
-        self._device.close()
-        self._iommufd.close()
+        self.file.close()
+        self.iommufd.close()
+
+    def _request(self, verb: str, *arguments: int | bytes) -> list[bytes]:
+        return self.file.guest.request(f"vfio.{verb}", self.file.number, *arguments)

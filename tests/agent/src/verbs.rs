@@ -178,7 +178,14 @@ impl Primitives {
         match verb {
             "bind" => vfio::bind(&device, &*self.fds.get(args.number()?)?).map(|()| vec![]),
             "attach" => vfio::attach(&device, args.number()?).map(|()| vec![]),
+            "start" => vfio::start(&device).map(|()| vec![]),
             "reset" => vfio::reset(&device).map(|()| vec![]),
+            "read" => Ok(vec![vfio::config_read(
+                &device,
+                args.number()?,
+                args.number()?,
+            )?]),
+            "write" => vfio::config_write(&device, args.number()?, args.bytes()?).map(|()| vec![]),
             _ => Err(Errno::invalid(format!("no verb vfio.{verb}"))),
         }
     }

@@ -10,8 +10,11 @@ use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
 use std::os::fd::RawFd; //
 
+use crate::errno::Errno;
 use crate::errno::Result;
-use crate::sys; //
+use crate::files;
+use crate::sys;
+use crate::sys::Mapping; //
 
 /// `_IO(VFIO_TYPE, VFIO_BASE + nr)`
 const fn io(nr: u8) -> libc::Ioctl {
@@ -19,9 +22,24 @@ const fn io(nr: u8) -> libc::Ioctl {
     0x3b << 8 | (100 + nr) as libc::Ioctl
 }
 
+const DEVICE_GET_REGION_INFO: libc::Ioctl = io(8);
 const DEVICE_RESET: libc::Ioctl = io(11);
 const DEVICE_BIND_IOMMUFD: libc::Ioctl = io(18);
 const DEVICE_ATTACH_IOMMUFD_PT: libc::Ioctl = io(19);
+
+/// `VFIO_PCI_CONFIG_REGION_INDEX`. BARs have their own number.
+const CONFIG: u32 = 7;
+
+/// `struct vfio_region_info`
+#[repr(C)]
+struct RegionInfo {
+    argsz: u32,
+    flags: u32,
+    index: u32,
+    cap_offset: u32,
+    size: u64,
+    offset: u64,
+}
 
 /// `struct vfio_device_bind_iommufd`, up to the optional token.
 #[repr(C)]
@@ -45,11 +63,14 @@ struct Nothing;
 
 const _: () = assert!(size_of::<BindIommufd>() == 16 && offset_of!(BindIommufd, out_devid) == 12);
 const _: () = assert!(size_of::<AttachIommufdPt>() == 12);
+const _: () = assert!(size_of::<RegionInfo>() == 32 && offset_of!(RegionInfo, size) == 16);
 
 // SAFETY: It begins with its own size, and the kernel writes no more than that many bytes.
 unsafe impl sys::IoctlArgument for BindIommufd {}
 // SAFETY: As above.
 unsafe impl sys::IoctlArgument for AttachIommufdPt {}
+// SAFETY: As above.
+unsafe impl sys::IoctlArgument for RegionInfo {}
 // SAFETY: The kernel ignores it.
 unsafe impl sys::IoctlArgument for Nothing {}
 
@@ -79,4 +100,56 @@ pub(crate) fn attach(device: &OwnedFd, ioas_id: u32) -> Result<()> {
 /// Resets the function.
 pub(crate) fn reset(device: &OwnedFd) -> Result<()> {
     Ok(sys::ioctl(device, DEVICE_RESET, &mut Nothing)?)
+}
+
+fn region(device: &OwnedFd, index: u32) -> Result<RegionInfo> {
+    let mut argument = RegionInfo {
+        argsz: 32,
+        flags: 0,
+        index,
+        cap_offset: 0,
+        size: 0,
+        offset: 0,
+    };
+
+    sys::ioctl(device, DEVICE_GET_REGION_INFO, &mut argument)?;
+    Ok(argument)
+}
+
+/// Maps a BAR.
+pub(crate) fn bar(device: &OwnedFd, index: u32) -> Result<Mapping> {
+    let region = region(device, index)?;
+    let size = usize::try_from(region.size).map_err(|err| Errno::invalid(err.to_string()))?;
+
+    Ok(Mapping::writable(device, region.offset, size)?)
+}
+
+/// Reads up to `len` bytes of config space.
+pub(crate) fn config_read(device: &OwnedFd, at: u64, len: usize) -> Result<Vec<u8>> {
+    let config = region(device, CONFIG)?;
+
+    files::pread(device, config.offset.saturating_add(at), len)
+}
+
+/// Writes to config space.
+pub(crate) fn config_write(device: &OwnedFd, at: u64, data: &[u8]) -> Result<()> {
+    let config = region(device, CONFIG)?;
+
+    files::pwrite(device, config.offset.saturating_add(at), data)
+}
+
+const COMMAND: u64 = 0x04;
+const COMMAND_MEMORY: u16 = 0x0002;
+const COMMAND_MASTER: u16 = 0x0004;
+
+/// Lets the device access memory, and be accessed.
+pub(crate) fn start(device: &OwnedFd) -> Result<()> {
+    let bytes = config_read(device, COMMAND, 2)?;
+    let command = bytes
+        .iter()
+        .rev()
+        .fold(0, |value, &byte| value << 8 | u16::from(byte));
+    let command = command | COMMAND_MEMORY | COMMAND_MASTER;
+
+    config_write(device, COMMAND, &command.to_le_bytes())
 }

@@ -72,7 +72,8 @@ use kernel::{
         file::{
             Finish,
             Handler,
-            Incoming, //
+            Incoming,
+            NotRetrieved, //
         }, //
     },
     miscdevice::{
@@ -380,7 +381,7 @@ impl Handler for Files {
         preserved.state.set_content(&dev.content.lock())
     }
 
-    fn retrieve(handle: kho::Handle<kho::Cpu>) -> Result<ARef<File>> {
+    fn retrieve(handle: kho::Handle<kho::Cpu>) -> Result<ARef<File>, NotRetrieved<kho::Cpu>> {
         let state = kho::Restored::<State>::take(handle)?;
         let bound = TABLE.lock().bound(&state.name);
         let dev = bound.ok_or(ENODEV).inspect_err(|_| {
@@ -391,7 +392,7 @@ impl Handler for Files {
         })?;
 
         // The file cannot be retrieved again after a failure.
-        dev.recreate(&state).inspect_err(|_| dev.stop())
+        Ok(dev.recreate(&state).inspect_err(|_| dev.stop())?)
     }
 
     /// Stops the device of a file that was not retrieved. A session with a retrieved file can be
@@ -417,7 +418,7 @@ impl Handler for Files {
 
     fn finish(incoming: Incoming<'_, kho::Cpu>, finish: Finish<'_>) {
         let dev = match incoming {
-            Incoming::Retrieved(file) => TABLE.lock().opened_for(file),
+            Incoming::Retrieved(file) => TABLE.lock().opened_for(&file),
             Incoming::Untouched(handle) => {
                 let dev = untouched(&handle);
 

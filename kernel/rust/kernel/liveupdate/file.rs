@@ -16,7 +16,8 @@
 //! 4. New kernel: `/dev/liveupdate` is opened for the first time, and LUO looks up the handlers of
 //!    all files by [`Handler::COMPATIBLE`]. A handler that is registered later is never found.
 //! 5. User space retrieves the file, and the handler recreates it ([`Handler::retrieve`]). LUO
-//!    calls this once per file, and holds a reference on the new file.
+//!    calls this once per file, unless the handler asks to be called again, and holds a reference on
+//!    the new file. User space may retrieve it again ([`Handler::retrieve_again`]).
 //! 6. User space finishes the session. If all handlers agree ([`Handler::can_finish`]), they clean
 //!    up ([`Handler::finish`]), and LUO drops its references on the file and the module. This also
 //!    happens to files that were not retrieved, see [`Incoming`].
@@ -45,7 +46,8 @@ use crate::{
 };
 use core::{
     marker::PhantomData,
-    mem, //
+    mem,
+    ops::Deref, //
 };
 
 /// The callbacks for a type of files that can be preserved.
@@ -100,8 +102,20 @@ pub trait Handler: Sized + 'static {
 
     /// Recreates the file from what the previous kernel saved.
     ///
-    /// If it fails, user space gets the same error whenever it retrieves the file again.
-    fn retrieve(handle: kho::Handle<Self::Access>) -> Result<ARef<File>>;
+    /// If it fails, user space gets the same error whenever it retrieves the file again, unless the
+    /// error is [`NotRetrieved::Retry`].
+    fn retrieve(
+        handle: kho::Handle<Self::Access>,
+    ) -> Result<ARef<File>, NotRetrieved<Self::Access>>;
+
+    /// Decides whether a file that was retrieved before may be handed out to the calling process.
+    ///
+    /// This is for what depends on the process, such as its capabilities. An error is not
+    /// remembered. Without this method, everybody who has the session gets the file.
+    fn retrieve_again(file: &File) -> Result {
+        let _ = file;
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
 
     /// Returns whether the file may be finished. If not, user space gets [`EBUSY`].
     ///
@@ -119,12 +133,54 @@ pub trait Handler: Sized + 'static {
     fn finish(incoming: Incoming<'_, Self::Access>, finish: Finish<'_>);
 }
 
+/// Why [`Handler::retrieve`] returned no file.
+pub enum NotRetrieved<A: kho::Access> {
+    /// It cannot be done yet. Nothing was consumed, and the handle is given back.
+    ///
+    /// User space gets the error, and may try again. Until then the file counts as
+    /// [`Incoming::Untouched`].
+    Retry(Error, kho::Handle<A>),
+    /// It can never be done. The handle was consumed.
+    Failed(Error),
+}
+
+impl<A: kho::Access> From<Error> for NotRetrieved<A> {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// A file that [`Handler::retrieve`] returned.
+pub struct RetrievedFile<'a> {
+    file: &'a File,
+    in_use: bool,
+}
+
+impl RetrievedFile<'_> {
+    /// Returns whether somebody besides LUO holds the file, in [`Handler::can_finish`].
+    ///
+    /// Whoever holds it may let go of it at any time. If nobody does, it stays so until the
+    /// callback returns.
+    pub fn in_use(&self) -> bool {
+        self.in_use
+    }
+}
+
+impl Deref for RetrievedFile<'_> {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        self.file
+    }
+}
+
 /// What has become of a preserved file in the new kernel.
 pub enum Incoming<'a, A: kho::Access> {
-    /// [`Handler::retrieve`] was not called. What the previous kernel saved can be taken over.
+    /// [`Handler::retrieve`] was not called, or has consumed nothing. What the previous kernel saved
+    /// can be taken over.
     Untouched(kho::Handle<A>),
     /// [`Handler::retrieve`] returned this file.
-    Retrieved(&'a File),
+    Retrieved(RetrievedFile<'a>),
     /// [`Handler::retrieve`] failed with `error`. It consumed the handle for `address`.
     Failed {
         /// What it returned.
@@ -149,15 +205,18 @@ impl<'a, A: kho::Access> Incoming<'a, A> {
     unsafe fn from_args(args: &'a bindings::liveupdate_file_op_args) -> Self {
         match args.retrieve_status {
             // SAFETY: LUO passes what the previous kernel stored for this file, which owns the
-            // memory, accessed as the format says. As `retrieve_callback()` has not run, there was
-            // no handle before, except in an earlier `can_finish`, which did not consume it.
+            // memory, accessed as the format says. By the status, no `retrieve_callback()` has
+            // consumed a handle before, and `can_finish` never does.
             0 => Self::Untouched(unsafe { kho::Handle::from_raw(args.serialized_data) }),
             status if status < 0 => Self::Failed {
                 error: Error::from_errno(status),
                 address: args.serialized_data,
             },
-            // SAFETY: As for other callbacks: LUO holds a reference on the file.
-            _ => Self::Retrieved(unsafe { file(args) }),
+            _ => Self::Retrieved(RetrievedFile {
+                // SAFETY: As for other callbacks: LUO holds a reference on the file.
+                file: unsafe { file(args) },
+                in_use: args.in_use,
+            }),
         }
     }
 }
@@ -208,6 +267,11 @@ impl<H: Handler> Registration<H> {
             None
         },
         retrieve: Some(Self::retrieve_callback),
+        retrieve_again: if H::HAS_RETRIEVE_AGAIN {
+            Some(Self::retrieve_again_callback)
+        } else {
+            None
+        },
         can_finish: if H::HAS_CAN_FINISH {
             Some(Self::can_finish_callback)
         } else {
@@ -355,16 +419,33 @@ impl<H: Handler> Registration<H> {
 
         from_result(|| {
             // SAFETY: LUO passes what the previous kernel stored for this file, which owns the
-            // memory, accessed as the format says. It calls this once per file, and no handle in
-            // an `Incoming` was consumed before.
+            // memory, accessed as the format says. It calls this once per file, or again if an
+            // earlier call gave the handle back; none in an `Incoming` was consumed before.
             let handle = unsafe { kho::Handle::from_raw(args.serialized_data) };
-            let file = H::retrieve(handle)?;
+            let file = H::retrieve(handle).map_err(|err| match err {
+                NotRetrieved::Failed(error) => error,
+                NotRetrieved::Retry(error, _handle) => {
+                    args.can_retry = true;
+                    error
+                }
+            })?;
 
             // The reference moves to LUO.
             args.file = file.as_ptr();
             mem::forget(file);
             Ok(0)
         })
+    }
+
+    /// # Safety
+    ///
+    /// To be called by LUO only, as the `retrieve_again` of this handler.
+    unsafe extern "C" fn retrieve_again_callback(
+        args: *mut bindings::liveupdate_file_op_args,
+    ) -> c_int {
+        // SAFETY: LUO passes arguments that it does not touch during the call, with the file that
+        // `retrieve_callback()` returned.
+        from_result(|| H::retrieve_again(unsafe { file(&*args) }).map(|()| 0))
     }
 
     /// # Safety

@@ -27,7 +27,8 @@ use kernel::{
     liveupdate::file::{
         Finish,
         Handler,
-        Incoming, //
+        Incoming,
+        NotRetrieved, //
     },
     miscdevice::MiscDeviceRegistration,
     pci,
@@ -123,7 +124,7 @@ impl Handler for Files {
         let _ = set_frozen(file, false);
     }
 
-    fn retrieve(handle: Handle<Dma>) -> Result<ARef<File>> {
+    fn retrieve(handle: Handle<Dma>) -> Result<ARef<File>, NotRetrieved<Dma>> {
         let (ring, card) = take_over(handle)?;
         let file =
             MiscDeviceRegistration::<Card>::anon_file(c"[e1000e]", card.clone(), flags::O_RDWR)?;
@@ -152,7 +153,7 @@ impl Handler for Files {
     fn finish(incoming: Incoming<'_, Dma>, finish: Finish<'_>) {
         let card = match incoming {
             // Nothing changes for the card. From now on it belongs to this kernel.
-            Incoming::Retrieved(file) => TABLE.lock().opened_for(file),
+            Incoming::Retrieved(file) => TABLE.lock().opened_for(&file),
             Incoming::Untouched(handle) => {
                 let card = card_at(handle.as_raw());
                 let ring = Ring::take(handle).ok();

@@ -27,6 +27,7 @@ use crate::{
     prelude::*,
     sync::aref::ARef, //
 };
+use core::ptr::NonNull;
 
 /// The registration of a handler whose files preserve PCI devices.
 ///
@@ -124,6 +125,55 @@ impl Device {
             return Err(ETIMEDOUT);
         }
         Ok(())
+    }
+
+    /// Stops the DMA of an incoming device that nobody takes over, whatever its driver, and says
+    /// why.
+    ///
+    /// Unlike [`liveupdate_stop`](Self::liveupdate_stop), this may be called for a device that is
+    /// bound to no driver, or to another one than that of the handler.
+    ///
+    /// Fails with [`ETIMEDOUT`] if there are transactions that do not complete.
+    pub fn liveupdate_abandon(&self, reason: &CStr) -> Result {
+        // SAFETY: By the type invariant, this is a valid device. The string is only read.
+        let idle = unsafe {
+            bindings::pci_liveupdate_stop_dma(self.as_raw(), reason.as_char_ptr());
+            bindings::pci_wait_for_pending_transaction(self.as_raw())
+        };
+
+        if idle == 0 {
+            return Err(ETIMEDOUT);
+        }
+        Ok(())
+    }
+
+    /// Returns whether the device has been doing DMA since the previous kernel: it is incoming, and
+    /// Bus Master is on.
+    pub fn is_running(&self) -> bool {
+        // SAFETY: By the type invariant, this is a valid device.
+        unsafe { bindings::pci_liveupdate_is_running(self.as_raw()) }
+    }
+
+    /// Returns the PCI segment, and `bus << 8 | devfn`.
+    pub fn location(&self) -> (u32, u16) {
+        // SAFETY: By the type invariant, this is a valid device.
+        let domain = unsafe { bindings::pci_liveupdate_domain(self.as_raw()) };
+
+        // CAST: Domains are not negative.
+        (domain as u32, self.dev_id())
+    }
+
+    /// Looks up a device by its [`location`](Self::location).
+    pub fn find(domain: u32, bdf: u16) -> Option<ARef<Device>> {
+        let [devfn, bus] = bdf.to_le_bytes();
+        let domain = c_int::try_from(domain).ok()?;
+        // SAFETY: There are no requirements on the numbers.
+        let found =
+            unsafe { bindings::pci_get_domain_bus_and_slot(domain, bus.into(), devfn.into()) };
+
+        // SAFETY: The function returns a device with a reference that is ours. `Device` is a
+        // transparent wrapper.
+        NonNull::new(found).map(|dev| unsafe { ARef::from_raw(dev.cast()) })
     }
 
     /// Makes an incoming device one like any other.

@@ -11,8 +11,7 @@ from errno import ENODEV
 
 from vm import Machine, Vm, check, endpoint, fabric, root_port, sample
 from vm.fabric import masters_cleared
-from vm.vfio import DRIVER as VFIO
-from vm.vfio import NO_IOMMU, Vfio
+from vm.vfio import NO_IOMMU, VARIANT, Vfio
 
 MACHINE = Machine(
     devices=[
@@ -70,7 +69,7 @@ def story(vm: Vm) -> None:
 
     vm.step("one that opens its device stops it first")
     check.true(f"Bus Master of {opened}", opened.bus_master)
-    opened.bind(VFIO)
+    opened.bind(VARIANT)
     check.true(f"Bus Master of {opened} outlives the probe", opened.bus_master)
     device = Vfio(opened)
     check.true(f"Bus Master of {opened} is off", not opened.bus_master)

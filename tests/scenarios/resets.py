@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Drivers cannot reset a live device that they do not own; error recovery can.
 
-vfio-pci, bound with driver_override, does not declare liveupdate. It resets a device when it
-is opened, and a whole bus when the last file of it is closed: neither resets an incoming
-device, and the reset files in sysfs are refused for its owner as well. A fatal error still
-resets the link below its port: that device has failed already.
+A variant of vfio-pci, bound with driver_override, does not declare liveupdate. It resets a
+device when it is opened, and a whole bus when the last file of it is closed: neither resets an
+incoming device, and the reset files in sysfs are refused for its owner as well. A fatal error
+still resets the link below its port: that device has failed already.
 """
 
 from errno import EBUSY, EINVAL
@@ -12,8 +12,7 @@ from errno import EBUSY, EINVAL
 from vm import Guest, Machine, Pci, Vm, check, endpoint, root_port, sample
 from vm.pci import BRIDGE_CONTROL, BRIDGE_CONTROL_RESET
 from vm.trace import Mark
-from vm.vfio import DRIVER as VFIO
-from vm.vfio import NO_IOMMU, Vfio
+from vm.vfio import NO_IOMMU, VARIANT, Vfio
 
 MACHINE = Machine(
     devices=[
@@ -44,7 +43,7 @@ def resets(vm: Vm, port: Pci, since: Mark) -> int:
 def opened_and_closed(vm: Vm, port: Pci, function: Pci, works: bool) -> None:
     """User space opens a device, requests a reset, and closes it."""
     mark = vm.trace.mark()
-    function.bind(VFIO)
+    function.bind(VARIANT)
     device = Vfio(function)
     if works:
         device.reset()
@@ -61,7 +60,7 @@ def closed_beside(vm: Vm, port: Pci, functions: list[Pci], works: bool) -> None:
     """User space opens a function of a bus, and closes it."""
     mark = vm.trace.mark()
     for function in functions:
-        function.bind(VFIO)
+        function.bind(VARIANT)
     Vfio(functions[0]).close()
     for function in functions:
         function.unbind()

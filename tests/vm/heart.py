@@ -26,9 +26,10 @@ FRAME_NUMBER = 0x80
 class Heart:
     """The controller of one kernel."""
 
-    def __init__(self, vm: Vm, usb: Pci) -> None:
+    def __init__(self, vm: Vm, usb: Pci, registers: Fd | None = None) -> None:
+        """Its registers are accessed through sysfs, or through a file of vfio-pci."""
         self._vm = vm
-        self._registers = usb.guest.open(f"{usb.path}/resource0")
+        self._registers = registers or usb.guest.open(f"{usb.path}/resource0")
 
     @property
     def tripped(self) -> bool:

@@ -6,6 +6,8 @@ from .pci import Pci
 from .session import Fd, Session
 
 DRIVER = "vfio-pci"
+# Another driver that shares vfio-pci-core. It does not take devices of the previous kernel.
+VARIANT = "virtio_vfio_pci"
 # Arguments for kernels of machines without an IOMMU.
 NO_IOMMU = "vfio.enable_unsafe_noiommu_mode=1"
 
@@ -49,6 +51,14 @@ class Vfio:
     def reset(self) -> None:
         """Requests a reset of the function."""
         self._request("reset")
+
+    def hot_reset(self) -> None:
+        """Requests a reset of the bus."""
+        self._request("hot_reset")
+
+    def low_power(self) -> None:
+        """Allows the device to be suspended."""
+        self._request("low_power")
 
     def close(self) -> None:
         """Closes the device."""

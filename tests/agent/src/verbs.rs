@@ -180,6 +180,9 @@ impl Primitives {
             "attach" => vfio::attach(&device, args.number()?).map(|()| vec![]),
             "start" => vfio::start(&device).map(|()| vec![]),
             "reset" => vfio::reset(&device).map(|()| vec![]),
+            "hot_reset" => vfio::hot_reset(&device).map(|()| vec![]),
+            "low_power" => vfio::low_power(&device).map(|()| vec![]),
+            "group_device" => vfio::group_device(&device, args.bytes()?).map(|()| vec![]),
             "read" => Ok(vec![vfio::config_read(
                 &device,
                 args.number()?,

@@ -22,8 +22,11 @@ const fn io(nr: u8) -> libc::Ioctl {
     0x3b << 8 | (100 + nr) as libc::Ioctl
 }
 
+const GROUP_GET_DEVICE_FD: libc::Ioctl = io(6);
 const DEVICE_GET_REGION_INFO: libc::Ioctl = io(8);
 const DEVICE_RESET: libc::Ioctl = io(11);
+const DEVICE_PCI_HOT_RESET: libc::Ioctl = io(13);
+const DEVICE_FEATURE: libc::Ioctl = io(17);
 const DEVICE_BIND_IOMMUFD: libc::Ioctl = io(18);
 const DEVICE_ATTACH_IOMMUFD_PT: libc::Ioctl = io(19);
 
@@ -58,6 +61,28 @@ struct AttachIommufdPt {
     pt_id: u32,
 }
 
+/// `struct vfio_pci_hot_reset`, without groups.
+#[repr(C)]
+struct HotReset {
+    argsz: u32,
+    flags: u32,
+    count: u32,
+}
+
+/// `struct vfio_device_feature`, without data.
+#[repr(C)]
+struct Feature {
+    argsz: u32,
+    flags: u32,
+}
+
+/// `VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY`
+const LOW_POWER_ENTRY: u32 = 1 << 17 | 3;
+
+/// The name of a PCI device, with an end.
+#[repr(C)]
+struct Name([u8; 16]);
+
 /// The argument of a request without an argument.
 struct Nothing;
 
@@ -71,6 +96,12 @@ unsafe impl sys::IoctlArgument for BindIommufd {}
 unsafe impl sys::IoctlArgument for AttachIommufdPt {}
 // SAFETY: As above.
 unsafe impl sys::IoctlArgument for RegionInfo {}
+// SAFETY: As above.
+unsafe impl sys::IoctlArgument for HotReset {}
+// SAFETY: As above.
+unsafe impl sys::IoctlArgument for Feature {}
+// SAFETY: The kernel reads it up to its end.
+unsafe impl sys::IoctlArgument for Name {}
 // SAFETY: The kernel ignores it.
 unsafe impl sys::IoctlArgument for Nothing {}
 
@@ -100,6 +131,39 @@ pub(crate) fn attach(device: &OwnedFd, ioas_id: u32) -> Result<()> {
 /// Resets the function.
 pub(crate) fn reset(device: &OwnedFd) -> Result<()> {
     Ok(sys::ioctl(device, DEVICE_RESET, &mut Nothing)?)
+}
+
+/// Resets the bus or slot of the device.
+pub(crate) fn hot_reset(device: &OwnedFd) -> Result<()> {
+    let mut argument = HotReset {
+        argsz: 12,
+        flags: 0,
+        count: 0,
+    };
+
+    Ok(sys::ioctl(device, DEVICE_PCI_HOT_RESET, &mut argument)?)
+}
+
+/// Allows the device to be suspended.
+pub(crate) fn low_power(device: &OwnedFd) -> Result<()> {
+    let mut argument = Feature {
+        argsz: 8,
+        flags: LOW_POWER_ENTRY,
+    };
+
+    Ok(sys::ioctl(device, DEVICE_FEATURE, &mut argument)?)
+}
+
+/// Tries to open a device through its group, which has no container.
+pub(crate) fn group_device(group: &OwnedFd, device: &[u8]) -> Result<()> {
+    let mut name = Name([0; 16]);
+
+    name.0
+        .get_mut(..device.len())
+        .filter(|start| start.len() < 16)
+        .ok_or_else(|| Errno::invalid("not the name of a device"))?
+        .copy_from_slice(device);
+    Ok(sys::ioctl(group, GROUP_GET_DEVICE_FD, &mut name)?)
 }
 
 fn region(device: &OwnedFd, index: u32) -> Result<RegionInfo> {

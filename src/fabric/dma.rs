@@ -30,7 +30,8 @@ use kernel::{
 };
 
 impl Core {
-    /// Stops an outgoing device whose DMA must not go on over the kexec that is under way.
+    /// Stops an outgoing device whose DMA must not go on over the kexec that is under way, and says
+    /// of an incoming one that it will be stopped, since the next kernel will not know it.
     pub(crate) fn leave_device(&self, dev: &pci::Device) {
         if dma_stops(dev) && is_master(dev) {
             dev.clear_master();
@@ -38,6 +39,8 @@ impl Core {
                 dev,
                 "DMA stops over the jump: its addresses depend on an IOMMU\n"
             );
+        } else if dev.outgoing().is_none() && self.is_running(dev) {
+            dev_warn!(dev, "DMA ends here: it was not preserved again\n");
         }
     }
 

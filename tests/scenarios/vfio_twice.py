@@ -14,6 +14,7 @@ from vm.vfio_heart import DEVICE, VfioHeart, behind_switch
 
 MACHINE = Machine(devices=behind_switch(), arguments=NO_IOMMU)
 UPDATES = 2
+ENDS = "DMA ends here"
 
 
 def taken_over(vm: Vm, new: Guest, bdf: str, name: str) -> tuple[VfioHeart, Pci]:
@@ -56,6 +57,7 @@ def story(vm: Vm) -> None:
     beat.heart.beats(page)
     before = vm.trace.mark()
     guest = vm.jump()
+    check.true("the old kernel said so", f"{usb.bdf}: {ENDS}" in vm.console.text())
     usb = guest.pci(usb.bdf)
     check.true("Bus Master was cleared", masters_cleared(vm.trace, [usb], before))
     check.true("it is off", not usb.bus_master)

@@ -33,6 +33,15 @@ class Taken:
     runs: tuple[range, ...]
     """The numbers of the frames."""
 
+    @classmethod
+    def parse(cls, words: list[bytes]) -> "Taken":
+        """Parses `FOREIGN DAMAGED FIRST:COUNT...`."""
+        runs = []
+        for word in words[2:]:
+            first, count = (int(part) for part in word.split(b":"))
+            runs.append(range(first, first + count))
+        return cls(int(words[0]), int(words[1]), tuple(runs))
+
     @property
     def count(self) -> int:
         """The number of intact frames."""
@@ -65,9 +74,4 @@ class Card:
 
     def take(self, stream: Stream) -> Taken:
         """Reads all available frames."""
-        words = self.guest.request("fd.frames", self.fd.number, stream.mark)
-        runs = []
-        for word in words[2:]:
-            first, count = (int(part) for part in word.split(b":"))
-            runs.append(range(first, first + count))
-        return Taken(int(words[0]), int(words[1]), tuple(runs))
+        return Taken.parse(self.guest.request("fd.frames", self.fd.number, stream.mark))

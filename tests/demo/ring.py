@@ -2,12 +2,13 @@
 """The receive ring of a card, read by the host while the card uses it.
 
 This does not need the guest, so it also works while no kernel is running. The layout
-is stated here independently of the driver, see
-kernel/samples/rust/e1000e_liveupdate/memory.rs.
+is stated here independently of the drivers, see
+kernel/samples/rust/e1000e_liveupdate/memory.rs for the one in the kernel.
 """
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from array import array
 
 from vm import Failure
@@ -16,32 +17,71 @@ from vm.ram import GuestRam
 from .frames import SIZE, Stream
 
 COMPATIBLE = b"e1000e-liveupdate-v1"
-_PAGE = 4096
-_FOLIO = 1024 * _PAGE
+PAGE = 4096
+_FOLIO = 1024 * PAGE
 DESCRIPTORS = 60 * 256
 _NEXT = 52
-_DESCRIPTORS = 2 * _PAGE
-_DESCRIPTOR = 16
+_DESCRIPTORS = 2 * PAGE
+DESCRIPTOR = 16
 _DONE = 1 << 32
-_BUFFERS = 63 * _PAGE
-_BUFFER = 256
-_CANARY = (0x7A6E_6F62_6F64_7921).to_bytes(8, "little") * (_PAGE // 8)
-_CANARIES = (1 * _PAGE, 62 * _PAGE, 1023 * _PAGE)
+_BUFFERS = 63 * PAGE
+BUFFER = 256
+_CANARY = (0x7A6E_6F62_6F64_7921).to_bytes(8, "little") * (PAGE // 8)
+_CANARIES = (1 * PAGE, 62 * PAGE, 1023 * PAGE)
 
 # The interval of the watch, and how long a frame may be incomplete.
 _PERIOD = 0.001
 _PATIENCE = 0.1
 
 
-class Ring:
+class Ring(ABC):
     """A receive ring."""
 
-    def __init__(self, ram: GuestRam, address: int) -> None:
+    def __init__(self, ram: GuestRam) -> None:
         self._ram = ram
+
+    @abstractmethod
+    def next(self) -> int:
+        """The slot that user space reads next."""
+
+    @abstractmethod
+    def canaries_alive(self) -> bool:
+        """Whether the memory that nobody should write is unchanged."""
+
+    @abstractmethod
+    def descriptor(self, slot: int) -> int:
+        """The address of a descriptor."""
+
+    @abstractmethod
+    def buffer(self, slot: int) -> int:
+        """The address of a buffer."""
+
+    def frame(self, slot: int) -> bytes:
+        """The contents of a buffer."""
+        return self._ram.read(self.buffer(slot), SIZE)
+
+    def head(self) -> int:
+        """The slot that the card fills next."""
+        slot = self.next()
+        while self._ram.u64(self.descriptor(slot) + 8) & _DONE:
+            slot = (slot + 1) % DESCRIPTORS
+        return slot
+
+    def strays(self, stream: Stream) -> list[int]:
+        """The addresses of frames outside the buffers of this ring, in all of guest memory."""
+        pages = {self.buffer(slot) // PAGE for slot in range(DESCRIPTORS)}
+        return [at for at in self._ram.find(stream.mark, align=1) if at // PAGE not in pages]
+
+
+class KernelRing(Ring):
+    """The ring of the driver in the kernel, which is one folio."""
+
+    def __init__(self, ram: GuestRam, address: int) -> None:
+        super().__init__(ram)
         self.address = address
 
     @classmethod
-    def of(cls, ram: GuestRam, bdf: str) -> "Ring":
+    def of(cls, ram: GuestRam, bdf: str) -> "KernelRing":
         """The ring of a card, found by its record in memory."""
         record = COMPATIBLE.ljust(32, b"\0") + bdf.encode().ljust(16, b"\0")
         found = ram.find(record, align=_FOLIO)
@@ -49,26 +89,21 @@ class Ring:
             raise Failure(f"{len(found)} rings of {bdf} in guest memory")
         return cls(ram, found[0])
 
-    def frame(self, slot: int) -> bytes:
-        """The contents of a buffer."""
-        return self._ram.read(self.address + _BUFFERS + slot * _BUFFER, SIZE)
-
-    def head(self) -> int:
-        """The slot that the card fills next."""
-        slot = int.from_bytes(self._ram.read(self.address + _NEXT, 4), "little")
-        while self._ram.u64(self.address + _DESCRIPTORS + slot * _DESCRIPTOR + 8) & _DONE:
-            slot = (slot + 1) % DESCRIPTORS
-        return slot
+    def next(self) -> int:
+        """The slot that user space reads next."""
+        return int.from_bytes(self._ram.read(self.address + _NEXT, 4), "little")
 
     def canaries_alive(self) -> bool:
         """Whether the memory around descriptors and buffers is unchanged."""
-        return all(self._ram.read(self.address + at, _PAGE) == _CANARY for at in _CANARIES)
+        return all(self._ram.read(self.address + at, PAGE) == _CANARY for at in _CANARIES)
 
-    def strays(self, stream: Stream) -> list[int]:
-        """The addresses of frames outside the buffers of this ring, in all of guest memory."""
-        begin = self.address + _BUFFERS
-        buffers = range(begin, begin + DESCRIPTORS * _BUFFER)
-        return [at for at in self._ram.find(stream.mark, align=1) if at not in buffers]
+    def descriptor(self, slot: int) -> int:
+        """The address of a descriptor."""
+        return self.address + _DESCRIPTORS + slot * DESCRIPTOR
+
+    def buffer(self, slot: int) -> int:
+        """The address of a buffer."""
+        return self.address + _BUFFERS + slot * BUFFER
 
 
 class Watch:

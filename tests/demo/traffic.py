@@ -8,7 +8,7 @@ from vm import CheckFailed, Pci, Vm
 
 from .card import Taken
 from .frames import Stream
-from .ring import DESCRIPTORS, Ring, Watch
+from .ring import DESCRIPTORS, KernelRing, Ring, Watch
 from .sender import Sender
 
 RATE = 1000
@@ -28,9 +28,11 @@ def sustainable(uptime: float) -> int:
 class Traffic:
     """Starts when frames arrive at a card, and ends with `stop()`."""
 
-    def __init__(self, vm: Vm, cable: str, function: Pci, rate: int) -> None:
+    def __init__(
+        self, vm: Vm, cable: str, function: Pci, rate: int, ring: Ring | None = None
+    ) -> None:
         self.stream = Stream()
-        self.ring = Ring.of(vm.ram, function.bdf)
+        self.ring = ring or KernelRing.of(vm.ram, function.bdf)
         self.watch = Watch(self.ring, self.stream)
         self.sender = Sender(vm.cables[cable], self.stream, rate)
         self._taken: list[Taken] = []

@@ -9,7 +9,7 @@ preserved, so kexec is refused. In both cases the card works when it is bound ag
 from errno import ENODEV
 
 from demo.card import DRIVER, Card
-from demo.ring import Ring
+from demo.ring import KernelRing
 from demo.run import MACHINE as MACHINE
 from demo.run import PATH
 from demo.traffic import Traffic, sustainable
@@ -58,7 +58,7 @@ def not_retrieved(vm: Vm, old: Guest) -> None:
 def unbound(vm: Vm, old: Guest) -> None:
     """The old kernel frees the ring before kexec."""
     function = old.pci("card")
-    ring = handover.Page(Ring.of(vm.ram, function.bdf).address, RING_ORDER)
+    ring = handover.Page(KernelRing.of(vm.ram, function.bdf).address, RING_ORDER)
     check.contains("preserved memory", handover.preserved(vm.ram, old.kho_fdt()), ring)
     vm.step("the driver is unbound, and the jump is refused")
     function.unbind()

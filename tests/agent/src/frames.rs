@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Frames from the file of a network card, provided by the sample driver for the e1000e.
+//! Frames that a network card received, from the file of the sample driver for the e1000e, or from
+//! a ring of our own.
 //!
 //! The serial port is too slow for thousands of frames, so they are checked here. The host numbers
 //! them (`tests/demo/frames.py`): the Ethernet header is followed by a mark of eight bytes, the
@@ -20,7 +21,7 @@ const MARK: usize = 8;
 
 /// What was read from the file.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     /// Consecutive frames: the number of the first one, and how many.
     runs: Vec<(u64, u64)>,
     /// Frames without the mark.
@@ -44,7 +45,8 @@ fn number(payload: &[u8]) -> Option<u64> {
 }
 
 impl Seen {
-    fn frame(&mut self, mark: &[u8], errors: u8, data: &[u8]) {
+    /// A frame that a card received.
+    pub(crate) fn frame(&mut self, mark: &[u8], errors: u8, data: &[u8]) {
         let payload = data.get(HEADER..).unwrap_or_default();
         if !payload.starts_with(mark) {
             self.foreign += 1;
@@ -80,7 +82,7 @@ impl Seen {
     }
 
     /// `foreign damaged first:count ...`
-    fn words(&self) -> Vec<Word> {
+    pub(crate) fn words(&self) -> Vec<Word> {
         let runs = self
             .runs
             .iter()

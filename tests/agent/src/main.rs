@@ -15,6 +15,7 @@
 //! in a preserved memfd.
 
 mod boot;
+mod drivers;
 mod errno;
 mod fds;
 mod files;

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc; //
 
+use crate::drivers;
 use crate::errno::Errno;
 use crate::errno::Result;
 use crate::fds::Fds;
@@ -78,7 +79,7 @@ impl<'a> Args<'a> {
     }
 }
 
-fn number(value: impl ToString) -> Vec<Word> {
+pub(crate) fn number(value: impl ToString) -> Vec<Word> {
     vec![value.to_string().into_bytes()]
 }
 
@@ -107,6 +108,8 @@ impl Primitives {
             Some(("fd", verb)) => self.fd(verb, &mut args),
             Some(("luo", verb)) => self.luo(verb, &mut args),
             Some(("vfio", verb)) => self.vfio(verb, &mut args),
+            Some(("dma", verb)) => drivers::dma(&self.fds, verb, &mut args),
+            Some(("e1000e", verb)) => drivers::e1000e(&self.fds, verb, &mut args),
             Some(("iommufd", verb)) => self.iommufd(verb, &mut args),
             Some(("kernel", verb)) => Self::kernel(verb, &mut args),
             _ => Err(Errno::invalid(format!("no verb {verb:?}"))),

@@ -13,7 +13,7 @@ What a scenario needs can be imported from here.
 from . import check, fabric, handover, liveupdate, pages, pci, sample, tracefs
 from .errors import CheckFailed, Failure, GuestError
 from .guest import Guest
-from .machine import Device, Machine, device, endpoint, root_port, switch
+from .machine import Device, Drive, Machine, device, endpoint, root_port, switch
 from .pci import Pci
 from .session import Fd, Session
 from .splat import Expected
@@ -22,6 +22,7 @@ from .vm import Vm
 __all__ = [
     "CheckFailed",
     "Device",
+    "Drive",
     "Expected",
     "Failure",
     "Fd",

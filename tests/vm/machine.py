@@ -68,6 +68,28 @@ def _flat(devices: Iterable[Device | Sequence[Device]]) -> list[Device]:
 
 
 @dataclass(frozen=True)
+class Drive:
+    """A drive, for the `drive` of a device. It is a sparse file."""
+
+    id: str
+    size: int
+    """In MiB."""
+    rate: int = 0
+    """Commands per second, to have some under way for a while; 0: as fast as possible."""
+
+    @property
+    def image(self) -> str:
+        """The name of the file, in the directory of the machine."""
+        return f"{self.id}.img"
+
+    def arguments(self) -> list[str]:
+        """The argument for QEMU."""
+        options = f"if=none,id={self.id},file={self.image},format=raw"
+        limit = f",throttling.iops-total={self.rate}" if self.rate else ""
+        return ["-drive", options + limit]
+
+
+@dataclass(frozen=True)
 class Machine:
     """The machine that a scenario runs on."""
 
@@ -87,6 +109,7 @@ class Machine:
     """
     cables: Sequence[str] = ()
     """Network links to the host, by the `netdev` of the card."""
+    drives: Sequence[Drive] = ()
     qemu: Sequence[str] = field(default=())
     """Additional arguments for QEMU."""
 

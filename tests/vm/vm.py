@@ -112,6 +112,7 @@ class Vm:
             "-kernel", str(paths.kernel_image(self.config)),
             "-initrd", str(image.initramfs(self._kernels)),
             "-append", self._command_line(self.config, arguments),
+            *self._drives(),
             *self.machine.device_arguments(),
             *self.machine.qemu,
         ]  # fmt: skip
@@ -125,6 +126,12 @@ class Vm:
         self._port = Port(self._qemu.agent, self.directory / "agent.log")
         self.qmp.connect()
         return self._arrived(self._port.hello(self.limits.boot))
+
+    def _drives(self) -> Iterator[str]:
+        for drive in self.machine.drives:
+            with (self.directory / drive.image).open("wb") as file:
+                file.truncate(drive.size << 20)
+            yield from drive.arguments()
 
     def _arrived(self, hello: Hello) -> Guest:
         self._guest = Guest(self._port, hello, self.limits.request, self.bdf)

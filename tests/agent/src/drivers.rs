@@ -16,6 +16,7 @@
 
 mod e1000e;
 mod memory;
+mod nvme;
 
 use std::os::fd::OwnedFd; //
 
@@ -112,5 +113,36 @@ pub(crate) fn e1000e(fds: &Fds, verb: &str, args: &mut Args<'_>) -> Result<Vec<W
         "is_full" => Ok(number(u8::from(card.is_full()?))),
         "stop" => card.stop().map(|()| vec![]),
         _ => Err(Errno::invalid(format!("no verb e1000e.{verb}"))),
+    }
+}
+
+/// Blocks `FIRST COUNT STEP`.
+fn blocks(args: &mut Args<'_>) -> Result<impl Iterator<Item = u32>> {
+    let first: u32 = args.number()?;
+    let count: usize = args.number()?;
+    let step: usize = args.number()?;
+
+    require("blocks have a distance", step > 0)?;
+    Ok((first..).step_by(step).take(count))
+}
+
+/// A drive. The first arguments are the device, and its memory.
+pub(crate) fn nvme(fds: &Fds, verb: &str, args: &mut Args<'_>) -> Result<Vec<Word>> {
+    let device = fds.get(args.number()?)?;
+    let memfd: &OwnedFd = &*fds.get(args.number()?)?;
+    if verb == "start" {
+        return nvme::start(&device, memfd).map(|()| vec![]);
+    }
+    let mut drive = nvme::Controller::open(&device, memfd)?;
+    match verb {
+        "check" => drive.check().map(|()| vec![]),
+        "read" | "write" => {
+            let blocks = blocks(args)?;
+            let submitted = drive.submit(verb == "read", blocks, args.number()?);
+            submitted.map(|()| vec![])
+        }
+        "reap" => drive.reap(),
+        "stop" => drive.stop().map(|()| vec![]),
+        _ => Err(Errno::invalid(format!("no verb nvme.{verb}"))),
     }
 }

@@ -19,11 +19,35 @@ use crate::wire::Word; //
 const HEADER: usize = 14;
 const MARK: usize = 8;
 
+/// Numbers in the order in which they were seen. Consecutive ones are a run: the first one, and how
+/// many.
+#[derive(Default)]
+pub(crate) struct Runs(Vec<(u64, u64)>);
+
+impl Runs {
+    pub(crate) fn push(&mut self, number: u64) {
+        if let Some((first, count)) = self.0.last_mut() {
+            if first.checked_add(*count) == Some(number) {
+                *count += 1;
+                return;
+            }
+        }
+        self.0.push((number, 1));
+    }
+
+    /// `first:count ...`
+    pub(crate) fn words(&self) -> impl Iterator<Item = Word> + '_ {
+        let runs = self.0.iter();
+
+        runs.map(|(first, count)| format!("{first}:{count}").into_bytes())
+    }
+}
+
 /// What was read from the file.
 #[derive(Default)]
 pub(crate) struct Seen {
-    /// Consecutive frames: the number of the first one, and how many.
-    runs: Vec<(u64, u64)>,
+    /// The numbers of the frames.
+    runs: Runs,
     /// Frames without the mark.
     foreign: u64,
     /// Frames that differ from what was sent.
@@ -53,19 +77,9 @@ impl Seen {
             return;
         }
         match (errors, number(payload)) {
-            (0, Some(number)) => self.number(number),
+            (0, Some(number)) => self.runs.push(number),
             _ => self.damaged += 1,
         }
-    }
-
-    fn number(&mut self, number: u64) {
-        if let Some((first, count)) = self.runs.last_mut() {
-            if first.checked_add(*count) == Some(number) {
-                *count += 1;
-                return;
-            }
-        }
-        self.runs.push((number, 1));
     }
 
     /// Parses the result of one `read()`: records of length, flags, errors, and that many bytes.
@@ -83,15 +97,9 @@ impl Seen {
 
     /// `foreign damaged first:count ...`
     pub(crate) fn words(&self) -> Vec<Word> {
-        let runs = self
-            .runs
-            .iter()
-            .map(|(first, count)| format!("{first}:{count}"));
-        [self.foreign.to_string(), self.damaged.to_string()]
-            .into_iter()
-            .chain(runs)
-            .map(String::into_bytes)
-            .collect()
+        let counts = [self.foreign, self.damaged].map(|count| count.to_string().into_bytes());
+
+        counts.into_iter().chain(self.runs.words()).collect()
     }
 }
 

@@ -110,6 +110,7 @@ impl Primitives {
             Some(("vfio", verb)) => self.vfio(verb, &mut args),
             Some(("dma", verb)) => drivers::dma(&self.fds, verb, &mut args),
             Some(("e1000e", verb)) => drivers::e1000e(&self.fds, verb, &mut args),
+            Some(("nvme", verb)) => drivers::nvme(&self.fds, verb, &mut args),
             Some(("iommufd", verb)) => self.iommufd(verb, &mut args),
             Some(("kernel", verb)) => Self::kernel(verb, &mut args),
             _ => Err(Errno::invalid(format!("no verb {verb:?}"))),

@@ -176,6 +176,18 @@ impl Memory {
         Ok(())
     }
 
+    /// Writes bytes, a multiple of four.
+    pub(super) fn store(&mut self, at: usize, data: &[u8]) -> Result<()> {
+        for (at, bytes) in (at..).step_by(4).zip(data.chunks_exact(4)) {
+            let word = bytes
+                .iter()
+                .rev()
+                .fold(0, |word, &byte| word << 8 | u32::from(byte));
+            self.window.write(at, word)?;
+        }
+        Ok(())
+    }
+
     /// Fills a part of the memory with zeroes.
     pub(super) fn clear(&mut self, at: usize, len: usize) -> Result<()> {
         (at..at + len)

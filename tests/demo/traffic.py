@@ -76,6 +76,12 @@ class Traffic:
         """The number of frames that are missing although later ones arrived."""
         return max(self.watch.latest - self.sender.first + 1, 0) - self.received
 
+    @property
+    def longest_gap(self) -> float:
+        """The longest time between two frames, in seconds."""
+        times = self.watch.times
+        return max((after - before for before, after in zip(times, times[1:])), default=0.0)
+
     def flow(self, frames: int) -> None:
         """Returns when that many more frames have arrived."""
         wanted = max(self.watch.latest, self.sender.first) + frames

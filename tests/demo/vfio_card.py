@@ -33,12 +33,9 @@ class VfioCard(Driven):
     PAGES = 2048
 
     def statistics(self) -> Statistics:
-        """The state of the ring, in the words of the other driver."""
-        (waiting,) = self.request("waiting")
-        (full,) = self.request("is_full")
-        return Statistics(
-            running=1, waiting=int(waiting), capacity=DESCRIPTORS - 1, full=int(full), canaries=1
-        )
+        """Reads the state of the ring."""
+        running, full, waiting = (int(word) for word in self.request("statistics"))
+        return Statistics(running=running, waiting=waiting, capacity=DESCRIPTORS - 1, full=full)
 
     def take(self, stream: Stream) -> Taken:
         """Reads all frames that have arrived."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .drivers import Driven
+from .pci import Pci
 
 BLOCK = 4096
-# One command less than there are entries.
-MOST = 511
+_STATUS, _STATUS_FATAL = 0x1C, 1 << 1
 _MARK = b"nvmeblk\0"
 _HEAD = struct.Struct("<8sII")
 _CRC = struct.Struct("<I")
@@ -69,6 +69,14 @@ class Nvme(Driven):
             first, count = (int(part) for part in word.split(b":"))
             told.done += range(first, first + count)
         return told.in_flight
+
+
+def failed(function: Pci) -> bool:
+    """Whether a controller has met a fatal error, such as a completion that it cannot write."""
+    registers = function.guest.open(f"{function.path}/resource0")
+    status = registers.load(_STATUS)
+    registers.close()
+    return bool(status & _STATUS_FATAL)
 
 
 def version(image: Path, block: int) -> int | None:

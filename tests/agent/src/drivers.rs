@@ -109,8 +109,7 @@ pub(crate) fn e1000e(fds: &Fds, verb: &str, args: &mut Args<'_>) -> Result<Vec<W
     match verb {
         "check" => card.check().map(|()| vec![]),
         "take" => card.take(args.bytes()?),
-        "waiting" => Ok(number(card.waiting()?)),
-        "is_full" => Ok(number(u8::from(card.is_full()?))),
+        "statistics" => card.statistics(),
         "stop" => card.stop().map(|()| vec![]),
         _ => Err(Errno::invalid(format!("no verb e1000e.{verb}"))),
     }

@@ -177,11 +177,6 @@ impl Card {
         )
     }
 
-    /// Returns whether the card has no descriptor left, so that frames are lost.
-    pub(super) fn is_full(&self) -> Result<bool> {
-        Ok(self.registers.read(RDH)? == self.registers.read(RDT)?)
-    }
-
     fn written(&self, at: usize) -> Result<u32> {
         let descriptor = self.ring.at(at % DESCRIPTORS * DESCRIPTOR)?;
 
@@ -189,7 +184,7 @@ impl Card {
     }
 
     /// Returns how many frames can be read.
-    pub(super) fn waiting(&self) -> Result<usize> {
+    fn waiting(&self) -> Result<usize> {
         let next = index(self.memory.word(NEXT)?)?;
 
         for count in 0..DESCRIPTORS {
@@ -198,6 +193,16 @@ impl Card {
             }
         }
         Ok(DESCRIPTORS)
+    }
+
+    /// Returns whether the card receives, whether it has no descriptor left, so that frames are
+    /// lost, and how many frames can be read.
+    pub(super) fn statistics(&self) -> Result<Vec<Word>> {
+        let receives = self.registers.read(RCTL)? & RCTL_ENABLE != 0;
+        let is_full = self.registers.read(RDH)? == self.registers.read(RDT)?;
+        let counts = [usize::from(receives), is_full.into(), self.waiting()?];
+
+        Ok(counts.map(|count| count.to_string().into_bytes()).into())
     }
 
     /// Reads the next frame, if there is one.

@@ -20,7 +20,8 @@ The PCI Live Update core for Linux.
 
   make setup         prepare this machine (Debian bookworm): packages, kernel source, bindgen
   make test          everything below that gives a verdict; ends with "N passed, N failed"
-  make demo          watch a network card receive while the kernel is replaced; JSON=1 for machines
+  make demo          watch a network card receive while the kernel is replaced; JSON=1 for machines,
+                     DRIVER=rust for a driver in the kernel instead of user space with vfio-pci
 
   make check         style, lints, host tests, unsafe budget; under a minute, no kernel build
   make kernel        build the kernel with the core, out of tree

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Show a network card that receives while the kernel is replaced; then the same without preserving.
 
-JSON=1 in the environment prints one JSON document instead. The exit code is the result.
+The card is driven by user space through vfio-pci; with DRIVER=rust in the environment, by the
+sample driver in the kernel. JSON=1 prints one JSON document instead. The exit code is the result.
 """
 
 import json
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 # pylint: disable=wrong-import-position
 from demo import picture  # noqa: E402
+from demo.driver import DRIVERS  # noqa: E402
 from demo.run import record  # noqa: E402
 from demo.show import Quiet, Show  # noqa: E402
 from demo.verdict import Run  # noqa: E402
@@ -34,14 +36,18 @@ TITLES = {
 
 def both(directory: Path, show: Show | None) -> list[Run]:
     """The runs with and without preserving."""
+    name = os.environ.get("DRIVER") or "vfio"
+    if name not in DRIVERS:
+        raise SetupError(f"no such DRIVER: {name} (there is {', '.join(DRIVERS)})")
     build_agent()
     machine = accel.choose(lambda arguments: probe.works(arguments, CONFIG))
     runs = []
     for preserve, title in TITLES.items():
         if show:
             show.title(title)
-        name = "preserved" if preserve else "not-preserved"
-        runs.append(record(preserve, CONFIG, directory / name, machine, show or Quiet()))
+        part = "preserved" if preserve else "not-preserved"
+        where = directory / part
+        runs.append(record(DRIVERS[name], preserve, CONFIG, where, machine, show or Quiet()))
         if show:
             show.leave_stage()
             show.result(runs[-1])

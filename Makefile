@@ -48,7 +48,8 @@ The PCI Live Update core for Linux.
 endef
 export HELP
 
-.PHONY: help setup check integrate kernel agent kunit vm vm-list compile-fail demo bench test patches-build mutants fuzz clean
+.PHONY: help setup check integrate kernel agent programs kunit vm vm-list compile-fail demo bench test \
+	patches-build mutants fuzz clean
 
 help:
 	@echo "$$HELP"
@@ -71,7 +72,10 @@ agent: setup
 kunit: kernel agent
 	@scripts/vm.sh kunit $(CONFIG)
 
-vm: kernel agent
+programs: setup
+	@scripts/programs.sh $(CONFIG)
+
+vm: programs agent
 	@scripts/vm.sh run $(CONFIG) $(T)
 
 vm-list:

@@ -30,7 +30,7 @@ suite() {
 on_kernel() {
 	local config=$1 command=$2
 	shift 2
-	"$top/scripts/kernel.sh" "$config" && "$top/scripts/vm.sh" "$command" "$config" "$@"
+	"$top/scripts/programs.sh" "$config" && "$top/scripts/vm.sh" "$command" "$config" "$@"
 }
 
 compile_fail() {

@@ -47,6 +47,26 @@ class Stress:
         return self._counts(self._guest.request("stress.stop", self._name, timeout=timeout))
 
 
+class Process:
+    """A program that is running. Kexec ends it."""
+
+    def __init__(self, guest: "Guest", number: int) -> None:
+        self._guest = guest
+        self._number = number
+
+    def line(self) -> str:
+        """Waits for the next line of its output, which is empty if it has ended."""
+        return self._guest.request("process.line", self._number)[0].decode().rstrip()
+
+    def kill(self) -> None:
+        """Kills it."""
+        self._guest.request("process.kill", self._number)
+
+    def wait(self) -> int:
+        """Waits for its end, and returns its status."""
+        return int(self._guest.request("process.wait", self._number)[0])
+
+
 class Guest:
     """A kernel, from the greeting of its agent to the next kexec or the end of the machine."""
 
@@ -125,6 +145,10 @@ class Guest:
     def memfd(self, name: str) -> Fd:
         """Creates a memfd."""
         return self.new_fd("fd.memfd", name)
+
+    def run(self, program: str, *arguments: str) -> Process:
+        """Starts a program of the machine."""
+        return Process(self, int(self.request("process.start", program, *arguments)[0]))
 
     # Live Update
 

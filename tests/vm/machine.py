@@ -110,6 +110,8 @@ class Machine:
     cables: Sequence[str] = ()
     """Network links to the host, by the `netdev` of the card."""
     drives: Sequence[Drive] = ()
+    programs: Sequence[str] = ()
+    """Programs of the kernel tree, which are in the guest by their file name."""
     qemu: Sequence[str] = field(default=())
     """Additional arguments for QEMU."""
 

@@ -36,6 +36,11 @@ def kernel_image(config: str) -> Path:
     return existing(image, f"make kernel CONFIG={config}")
 
 
+def program(config: str, name: str) -> Path:
+    """A program that was built from the tree of a kernel."""
+    return existing(build(config) / name, f"make programs CONFIG={config}")
+
+
 def system_map(config: str) -> Path:
     """The file with the symbols of a kernel."""
     return existing(build(config) / "System.map", f"make kernel CONFIG={config}")

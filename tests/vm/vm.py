@@ -106,11 +106,12 @@ class Vm:
     def boot(self, arguments: str = "") -> Guest:
         """Starts the machine. Returns when the agent of the first kernel is running."""
         self.step(f"a machine is switched on, kernel {self.config}")
+        programs = [paths.program(self.config, name) for name in self.machine.programs]
         command = [
             *self._accel,
             "-smp", str(self.machine.cpus),
             "-kernel", str(paths.kernel_image(self.config)),
-            "-initrd", str(image.initramfs(self._kernels)),
+            "-initrd", str(image.initramfs(self._kernels, programs)),
             "-append", self._command_line(self.config, arguments),
             *self._drives(),
             *self.machine.device_arguments(),

@@ -27,6 +27,7 @@ mod luo;
 mod memory;
 mod pages;
 mod port;
+mod process;
 mod stress;
 mod sys;
 mod verbs;

@@ -24,6 +24,7 @@ use crate::kexec;
 use crate::luo;
 use crate::memory;
 use crate::pages;
+use crate::process::Processes;
 use crate::stress::Stress;
 use crate::sys;
 use crate::vfio;
@@ -95,6 +96,7 @@ fn range(args: &mut Args<'_>) -> Result<iommufd::Range> {
 #[derive(Default)]
 pub(crate) struct Primitives {
     fds: Fds,
+    processes: Processes,
 }
 
 impl Primitives {
@@ -112,6 +114,7 @@ impl Primitives {
             Some(("e1000e", verb)) => drivers::e1000e(&self.fds, verb, &mut args),
             Some(("nvme", verb)) => drivers::nvme(&self.fds, verb, &mut args),
             Some(("iommufd", verb)) => self.iommufd(verb, &mut args),
+            Some(("process", verb)) => self.process(verb, &mut args),
             Some(("kernel", verb)) => Self::kernel(verb, &mut args),
             _ => Err(Errno::invalid(format!("no verb {verb:?}"))),
         }?;
@@ -218,6 +221,21 @@ impl Primitives {
 
     fn file_at(&self, args: &mut Args<'_>) -> Result<Arc<OwnedFd>> {
         self.fds.get(args.number()?)
+    }
+
+    /// Other programs.
+    fn process(&self, verb: &str, args: &mut Args<'_>) -> Result<Vec<Word>> {
+        if verb == "start" {
+            let path = args.path()?;
+            return Ok(number(self.processes.start(path, args.remaining())?));
+        }
+        let process = args.number()?;
+        match verb {
+            "line" => Ok(vec![self.processes.line(process)?]),
+            "kill" => self.processes.kill(process).map(|()| vec![]),
+            "wait" => Ok(number(self.processes.wait(process)?)),
+            _ => Err(Errno::invalid(format!("no verb process.{verb}"))),
+        }
     }
 
     /// The kernel itself.

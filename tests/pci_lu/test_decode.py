@@ -126,8 +126,12 @@ class Blocks(Golden):
         self.assertEqual(self.run_tool("decode", "--format", "pci", str(self.image)), 2)
 
 
-class Identity(Case):
+class Identity(Golden):
     """The record of what devices are."""
+
+    def test_golden(self) -> None:
+        """All blobs that are records."""
+        self.golden(GOLDEN / "identity", "--format", "pci-identity-v1")
 
     def decode(self, *entries: bytes, number: int | None = None) -> dict[str, Any]:
         """Decodes these entries, of which those with flags are used."""
@@ -149,9 +153,9 @@ class Identity(Case):
         self.assert_says(answer, "yes", "warnings")
         first, second = answer["devices"]
         self.assertEqual((first["function"], first["device"]), ("0000:01:00.0", "8086:10d3"))
-        self.assertEqual((first["class"], first["revision"]), ("020000", "03"))
-        self.assertEqual((first["dma"], first["acs"], first["ari"]), (True, "001d", False))
-        self.assertEqual((second["offset"], second["acs"], second["dma"]), (72, None, False))
+        self.assertEqual((first["class"], first["revision"]), ("0x020000", "0x03"))
+        self.assertEqual((first["dma"], first["acs"], first["ari"]), (1, "0x001d", 0))
+        self.assertEqual((second["offset"], second["acs"], second["dma"]), (72, None, 0))
 
     def test_ignored(self) -> None:
         """Each reason for which the next kernel ignores it."""

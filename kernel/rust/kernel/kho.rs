@@ -19,7 +19,9 @@
 //! 4. The new kernel keeps the memory reserved from early boot on. Nobody owns it, and nobody
 //!    accesses it, except for the device. The owner gets a [`Handle`] for the number.
 //! 5. [`Restored::take`] or [`Shared::take`] takes the memory over. From now on it is like any
-//!    other memory of this kernel, and is freed when [`Restored`] is dropped.
+//!    other memory of this kernel, and is freed when [`Restored`] is dropped. What is in more than
+//!    one folio, with addresses of others in some of them, is read with [`Handle::peek_linked`] and
+//!    taken over with [`Handle::take_linked`].
 //!
 //! What the memory holds was written by another program. That is why `T` must be valid for every
 //! bit pattern ([`FromBytes`]), and why the size of the folio bounds every access, never a length

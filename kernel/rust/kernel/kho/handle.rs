@@ -2,6 +2,7 @@
 
 //! The address of preserved memory, in the old kernel and in the new one.
 
+use super::Restored;
 use crate::{
     bindings,
     page::PAGE_SIZE,
@@ -147,17 +148,51 @@ impl Handle<Cpu> {
     where
         T: ?Sized + FromBytes + Immutable + KnownLayout,
     {
-        let size = self.size()?;
+        // SAFETY: By the type invariants, nobody else accesses the memory.
+        unsafe { self.peek_linked(self.0) }
+    }
+
+    /// Borrows memory whose address is part of what was handed over, without taking it over.
+    ///
+    /// Fails like [`peek()`](Self::peek).
+    ///
+    /// # Safety
+    ///
+    /// `raw` must be stored in memory that was borrowed from this handle, as the address of other
+    /// memory of the same owner, which nobody but the owner accesses.
+    pub unsafe fn peek_linked<T>(&self, raw: u64) -> Result<&T>
+    where
+        T: ?Sized + FromBytes + Immutable + KnownLayout,
+    {
+        // INVARIANT: By the safety requirements of this function. It is not consumed.
+        let linked = Self(raw, PhantomData);
+        let size = linked.size()?;
 
         // SAFETY: A preserved folio is memory of the direct map.
-        let base = unsafe { bindings::phys_to_virt(self.0) };
+        let base = unsafe { bindings::phys_to_virt(raw) };
         // SAFETY: KHO says that a folio of `size` bytes was preserved. It is initialized, as
-        // somebody wrote it or the page allocator zeroed it. By the type invariants, nobody writes
-        // to it; taking it over consumes the handle, which is borrowed.
+        // somebody wrote it or the page allocator zeroed it. Nobody writes to it; taking it over
+        // consumes the handle, or borrows it mutably.
         let bytes = unsafe { slice::from_raw_parts(base.cast::<u8>(), size) };
 
         T::ref_from_prefix(bytes)
             .map(|(view, _rest)| view)
             .map_err(|_| EINVAL)
+    }
+
+    /// Takes over memory whose address is part of what was handed over.
+    ///
+    /// Fails like [`Restored::take`], also if it was taken over before.
+    ///
+    /// # Safety
+    ///
+    /// As for [`peek_linked`](Self::peek_linked).
+    pub unsafe fn take_linked<T>(&mut self, raw: u64) -> Result<Restored<T>>
+    where
+        T: ?Sized + FromBytes + IntoBytes + KnownLayout,
+    {
+        // INVARIANT: By the safety requirements of this function. What was borrowed through `self`
+        // is not used any more.
+        Restored::take(Self(raw, PhantomData))
     }
 }

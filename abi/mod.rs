@@ -58,7 +58,7 @@ use zerocopy_derive::{
 pub const COMPATIBLE: &CStr = c"pci-v3";
 
 /// Names of FLBs in which other kernels hand over PCI devices in other layouts.
-pub const FOREIGN: [&CStr; 3] = [c"pci", c"pci-v1", c"pci-v2"];
+pub const FOREIGN: [&CStr; 2] = [c"pci-v1", c"pci-v2"];
 
 /// The entry of a function. It is free if `refcount` is 0.
 #[derive(

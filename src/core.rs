@@ -27,19 +27,24 @@
 
 use crate::{
     abi::{
+        blocks::{
+            Block,
+            Head, //
+        },
         identity::Record,
         Ser, //
     },
     logic::{
         self,
-        Array,
         Arrival,
         Entry,
+        Formats,
         Function,
         Policy, //
     },
     once::Once,
     report::stats::Stats,
+    retrieve::Lists,
     xindex::XIndex, //
 };
 use kernel::{
@@ -59,8 +64,11 @@ use kernel::{
     types::ForeignOwnable, //
 };
 
+/// What the next kernel reads.
+pub(crate) type Tables = logic::Tables<kho::Folio<Ser>, kho::Folio<Head>, KVVec<kho::Folio<Block>>>;
+
 /// What goes to the next kernel.
-pub(crate) type Outgoing = logic::Outgoing<Array<kho::Folio<Ser>>, KVVec<Entry>>;
+pub(crate) type Outgoing = logic::Outgoing<Tables, KVVec<Entry>>;
 
 /// What came from the previous kernel.
 pub(crate) type Incoming = logic::Incoming<KVVec<Arrival>, XIndex>;
@@ -69,6 +77,8 @@ pub(crate) type Incoming = logic::Incoming<KVVec<Arrival>, XIndex>;
 pub(crate) struct Directions {
     /// Here from the first preserved file to the last unpreserved one.
     pub(crate) outgoing: Option<Outgoing>,
+    /// What was handed over, until it is compared, and the lists that are not finished after that.
+    pub(crate) lists: Lists,
     /// Here from the start of this kernel to the last finished file.
     pub(crate) incoming: Option<Incoming>,
     /// What the outgoing devices are. Here as long as LUO wants it.
@@ -109,6 +119,7 @@ impl Core {
         pin_init!(Self {
             directions <- new_mutex!(Directions {
                 outgoing: None,
+                lists: Lists::default(),
                 incoming: None,
                 record: None,
                 sleeping: false,
@@ -156,6 +167,24 @@ pub(crate) fn set_policy(name: &[u8]) -> Result {
     // CAST: as it is read back below.
     POLICY.store(policy as u32, Relaxed);
     Ok(())
+}
+
+/// The formats that were asked for on the command line.
+static FORMATS: Atomic<u32> = Atomic::new(Formats::ALL.bits() as u32);
+
+/// Takes the formats from the command line, before anything is handed over.
+pub(crate) fn set_formats(names: &[u8]) -> Result {
+    let formats = Formats::parse(names).ok_or(EINVAL)?;
+
+    FORMATS.store(formats.bits().into(), Relaxed);
+    Ok(())
+}
+
+/// In which formats this kernel hands over, and takes over.
+pub(crate) fn formats() -> Formats {
+    let bits = u8::try_from(FORMATS.load(Relaxed)).ok();
+
+    bits.and_then(Formats::from_bits).unwrap_or(Formats::ALL)
 }
 
 /// Makes the core of the machine.

@@ -3,6 +3,7 @@
 //! Where C calls in. Each function turns pointers into references and goes on in safe code.
 
 use crate::{
+    boot,
     core::{
         self,
         core, //
@@ -48,10 +49,8 @@ pub unsafe extern "C" fn pci_liveupdate_register_flb(
 ) -> c_int {
     // SAFETY: By the safety requirements of this function. What is undone was just registered.
     from_result(|| unsafe {
-        flb::FLB.register(fh)?;
-        RECORD
-            .register(fh)
-            .inspect_err(|_| flb::FLB.unregister(fh))?;
+        flb::register(fh)?;
+        RECORD.register(fh).inspect_err(|_| flb::unregister(fh))?;
         Ok(0)
     })
 }
@@ -66,7 +65,7 @@ pub unsafe extern "C" fn pci_liveupdate_unregister_flb(fh: *mut bindings::liveup
     // SAFETY: By the safety requirements of this function.
     unsafe {
         RECORD.unregister(fh);
-        flb::FLB.unregister(fh);
+        flb::unregister(fh);
     }
 }
 
@@ -461,6 +460,22 @@ pub unsafe extern "C" fn pci_liveupdate_set_policy(name: *mut c_char) -> c_int {
     })
 }
 
+/// Takes `pci_liveupdate.formats=` from the command line.
+///
+/// # Safety
+///
+/// `names` must be null or a string.
+#[export]
+pub unsafe extern "C" fn pci_liveupdate_set_formats(names: *mut c_char) -> c_int {
+    from_result(|| {
+        if names.is_null() {
+            return Err(EINVAL);
+        }
+        // SAFETY: By the safety requirements of this function.
+        core::set_formats(unsafe { CStr::from_char_ptr(names) }.to_bytes()).map(|()| 0)
+    })
+}
+
 /// The first thing of the core that runs.
 ///
 /// # Safety
@@ -470,7 +485,7 @@ pub unsafe extern "C" fn pci_liveupdate_set_policy(name: *mut c_char) -> c_int {
 pub unsafe extern "C" fn pci_liveupdate_init() -> c_int {
     from_result(|| {
         core::init()?;
-        flb::init(core().ok_or(ENODEV)?);
+        boot::init(core().ok_or(ENODEV)?);
         Ok(0)
     })
 }

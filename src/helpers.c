@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The C that the Rust core cannot do without: exports, initcalls, the kernel
- * parameter, static inlines, macros that walk lists, and KUnit's static stubs.
+ * parameters, static inlines, macros that walk lists, and KUnit's static stubs.
  */
 
 #include <kunit/static_stub.h>
@@ -24,6 +24,7 @@ EXPORT_SYMBOL_GPL(pci_liveupdate_finish);
 EXPORT_SYMBOL_GPL(pci_liveupdate_is_incoming);
 
 early_param("pci_liveupdate", pci_liveupdate_set_policy);
+early_param("pci_liveupdate.formats", pci_liveupdate_set_formats);
 
 /* Before the first PCI device is enumerated, which is at subsys_initcall. */
 core_initcall(pci_liveupdate_init);

@@ -6,9 +6,11 @@ use crate::{
     abi::identity::Identity,
     core::{
         Core,
-        Handover, //
+        Handover,
+        Incoming, //
     },
     device::DeviceExt,
+    fabric::buses::buses_behind,
     logic::{
         Function,
         NotIncoming,
@@ -72,6 +74,9 @@ impl Core {
     }
 
     fn arrive(&self, dev: &pci::Device) {
+        if dev.is_bridge() {
+            self.count_bridge(dev);
+        }
         let arrived = match self.directions.lock().incoming.as_mut() {
             Some(incoming) => match incoming.arrive(dev) {
                 true => incoming.recognize(dev, &dev.enumerated()).map(Some),
@@ -109,5 +114,24 @@ impl Core {
         dev.clear_master();
         dev_err!(dev, "not incoming, another device: {other}\n");
         self.stats.count(Event::OtherDevice);
+    }
+
+    /// Counts a bridge that is handed over by a kernel which counts none.
+    fn count_bridge(&self, bridge: &pci::Device) {
+        let counts = |incoming: &Incoming| incoming.counts_bridges();
+        if self.directions.lock().incoming.as_ref().is_none_or(counts) {
+            return;
+        }
+
+        let Some(behind) = buses_behind(bridge) else {
+            return;
+        };
+        let counted = match self.directions.lock().incoming.as_mut() {
+            Some(incoming) => incoming.count_bridge(bridge, behind),
+            None => Ok(()),
+        };
+        if counted.is_err() {
+            dev_err!(bridge, "no memory to keep it for devices below it\n");
+        }
     }
 }

@@ -6,7 +6,8 @@ use crate::{
     core::{
         Core,
         Directions,
-        Outgoing, //
+        Outgoing,
+        Tables, //
     },
     device::{
         is_jumping,
@@ -30,6 +31,7 @@ use crate::{
 };
 use kernel::{
     fmt,
+    kho,
     pci,
     prelude::*,
     sync::atomic::Relaxed, //
@@ -179,18 +181,29 @@ impl Directions {
     }
 }
 
-/// Checks the table one last time, as the next kernel will. Returns whether that one takes it.
+/// Checks the tables one last time, as the next kernel will. Returns whether that one takes it.
 pub(crate) fn inspect(outgoing: &Outgoing) -> bool {
     let checked = outgoing.table().check();
-    let intact = outgoing.table().memory().is_intact();
+    let intact = is_intact(outgoing.table());
 
-    if let Err(corrupt) = checked {
-        pr_emerg!("the next kernel will refuse the handover: {corrupt}\n");
+    if let Err(bad) = checked {
+        pr_emerg!("the next kernel will refuse the handover: {bad}\n");
     }
     if !intact {
         pr_emerg!("the next kernel will refuse the handover: its memory has changed size\n");
     }
     checked.is_ok() && intact
+}
+
+/// Whether all memory is still what was preserved.
+fn is_intact(tables: &Tables) -> bool {
+    let array = tables.array.as_ref();
+    let blocks = tables.blocks.as_ref();
+
+    array.is_none_or(|array| array.memory().is_intact())
+        && blocks.is_none_or(|blocks| {
+            blocks.head().is_intact() && blocks.pages().iter().all(kho::Folio::is_intact)
+        })
 }
 
 /// Why a device is not preserved.

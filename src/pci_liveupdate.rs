@@ -5,7 +5,7 @@
 //! ```text
 //!          C: PCI core, drivers, initcalls                  LUO
 //!                        |                                   |
-//!                      ffi.rs                              flb.rs
+//!                   ffi.rs, boot.rs                  flb.rs, retrieve.rs
 //!       +----------------+---------------+                   |
 //!   outgoing.rs     incoming.rs       fabric/                |
 //!       +----------------+---------------+-------------------+
@@ -25,6 +25,7 @@ pub mod abi;
 #[cfg(CONFIG_PCI_LIVEUPDATE_BENCH)]
 #[path = "../tests/bench/mod.rs"]
 pub mod bench;
+mod boot;
 mod core;
 mod device;
 mod fabric;
@@ -36,6 +37,7 @@ mod once;
 mod outgoing;
 mod record;
 mod report;
+mod retrieve;
 #[cfg(CONFIG_PCI_LIVEUPDATE_KUNIT_TEST)]
 #[path = "../tests/kunit/mod.rs"]
 mod tests;
@@ -69,8 +71,12 @@ macro_rules! print_in_kernel {
 print_in_kernel!(
     abi::identity::Damaged,
     abi::Corrupt,
+    abi::CorruptList,
     abi::Key,
+    logic::Bad,
+    logic::Differ,
     logic::Difference,
+    logic::Formats,
     logic::Ineligible,
     logic::Model,
     logic::OtherDevice,

@@ -282,6 +282,13 @@ impl Sibling for Beside<'_> {
     }
 }
 
+/// The buses behind a bridge, as its registers say.
+pub(crate) fn buses_behind(bridge: &pci::Device) -> Option<Range> {
+    let buses = bridge.read32(bindings::PCI_PRIMARY_BUS)?;
+
+    Some(Numbers::new(buses, 0).behind)
+}
+
 /// How many bridges of the path of `dev` have no entry for the next kernel. The lowest ones.
 pub(crate) fn nr_new_bridges(dev: &pci::Device) -> usize {
     let above = || dev.upstream();

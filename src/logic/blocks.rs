@@ -80,6 +80,11 @@ where
         &self.pages
     }
 
+    /// Gives the memory back.
+    pub fn into_memory(self) -> (H, P) {
+        (self.head, self.pages)
+    }
+
     /// Entry `nr`, which is free if it was never written.
     pub fn get(&self, nr: u32) -> DevSer {
         let (block, entry) = Place(nr).split();

@@ -32,19 +32,17 @@ impl Format {
         }
     }
 
-    /// The versions in which it is read, as text, and the one in which it is written.
-    pub const fn versions(self) -> Option<(&'static str, &'static str)> {
-        match self {
-            Self::Array => None,
-            Self::Blocks => Some(("1, 2", "2")),
-        }
-    }
-
     const fn bit(self) -> u8 {
         match self {
             Self::Array => 1,
             Self::Blocks => 2,
         }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name().to_str().unwrap_or_default())
     }
 }
 
@@ -98,8 +96,7 @@ impl fmt::Display for Formats {
 
         for (nth, format) in formats.enumerate() {
             let comma = if nth == 0 { "" } else { "," };
-            let name = format.name().to_str().unwrap_or_default();
-            write!(f, "{comma}{name}")?;
+            write!(f, "{comma}{format}")?;
         }
         Ok(())
     }

@@ -100,10 +100,13 @@ use crate::abi::Ser;
 /// Room that is kept for functions that appear after the array was sized, at least.
 const HEADROOM: usize = 64;
 
-/// The bytes to ask for when `present` functions are there: room for each of them, and for a
+/// The entries to ask for when `present` functions are there: one for each of them, and for a
 /// quarter as many, or [`HEADROOM`], that may yet be plugged in.
+pub fn entries_for(present: usize) -> Option<usize> {
+    present.checked_add(HEADROOM.max(present / 4))
+}
+
+/// The bytes of an array of that many.
 pub fn size_for(present: usize) -> Option<usize> {
-    present
-        .checked_add(HEADROOM.max(present / 4))
-        .and_then(Ser::size_for)
+    entries_for(present).and_then(Ser::size_for)
 }

@@ -51,6 +51,11 @@ impl<M: DerefMut<Target = Ser>> Array<M> {
         &self.0
     }
 
+    /// Gives the memory back.
+    pub fn into_memory(self) -> M {
+        self.0
+    }
+
     /// How many entries there is room for.
     pub fn capacity(&self) -> u32 {
         self.0.max_nr_devices

@@ -8,6 +8,7 @@
 
 use crate::{
     core::{
+        self,
         core,
         Core, //
     },
@@ -18,6 +19,7 @@ use crate::{
     fabric::dma::survives_kexec,
     logic::{
         Driver,
+        Format,
         Function, //
     }, //
 };
@@ -57,8 +59,10 @@ fn show_device(core: &Core, dev: &pci::Device, f: &mut fmt::Formatter<'_>) -> fm
 }
 
 pub(super) fn show_formats((): &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let [array, blocks] = Format::ALL.map(|format| core::formats().has(format));
+
     // SAFETY: Always safe to call. It returns a string that is part of the kernel.
-    let formats = unsafe { CStr::from_char_ptr(bindings::pci_liveupdate_formats()) };
+    let formats = unsafe { CStr::from_char_ptr(bindings::pci_liveupdate_formats(array, blocks)) };
 
     // As a `CStr`, it would be printed with its newlines escaped.
     f.write_str(formats.to_str().map_err(|_| fmt::Error)?)

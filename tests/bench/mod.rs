@@ -13,6 +13,7 @@ use crate::{
         core,
         Handover, //
     },
+    flb::memory_for_blocks,
     logic::size_for, //
 };
 use core::slice;
@@ -22,7 +23,8 @@ use kernel::{
     prelude::*, //
 };
 
-/// Has devices preserved in an empty table, as the first file does. Returns its size in bytes.
+/// Has devices preserved in an empty table of each format, as the first file does. Returns the size
+/// of the array in bytes.
 ///
 /// # Safety
 ///
@@ -44,7 +46,15 @@ fn begin_outgoing(nr_devices: c_uint) -> Result<usize> {
     let size = memory.size();
 
     memory.preserve()?;
-    core().ok_or(ENODEV)?.begin_outgoing(memory)?;
+    let core = core().ok_or(ENODEV)?;
+    core.begin_array(memory)?;
+
+    let (mut head, mut pages) = memory_for_blocks(core.nr_entries().ok_or(E2BIG)?)?;
+    head.preserve()?;
+    for page in pages.iter_mut() {
+        page.preserve()?;
+    }
+    core.begin_blocks(head, pages)?;
     Ok(size)
 }
 

@@ -12,7 +12,10 @@ use super::{
 use crate::{
     abi::Key,
     core::Handover,
-    flb::PciFlb,
+    flb::{
+        PciArray,
+        PciBlocks, //
+    },
     logic::Function, //
 };
 use core::array;
@@ -213,7 +216,7 @@ mod tests {
         core.start_incoming(&switch.entries())?;
         switch.all().for_each(|dev| core.setup_device(dev));
         core.finish(switch.endpoint(1));
-        PciFlb::finish(());
+        PciArray::finish(());
         assert!(core.handover() == Handover::Nothing);
         assert_eq!(switch.incoming(&core), [false; 6]);
         // It is too late for a driver.
@@ -233,7 +236,8 @@ mod tests {
 
         core.start_outgoing(8)?;
         core.preserve(dev)?;
-        PciFlb::unpreserve(());
+        PciBlocks::unpreserve(());
+        PciArray::unpreserve(());
         assert_eq!(core.nr_outgoing(), None);
         core.unpreserve(dev);
         assert_eq!(core.preserve(dev), Err(ENOENT));

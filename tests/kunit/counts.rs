@@ -16,7 +16,10 @@ use super::{
     fixture::Fixture, //
 };
 use crate::{
-    flb::PciFlb,
+    flb::{
+        PciArray,
+        PciBlocks, //
+    },
     logic::{
         Function,
         NotIncoming, //
@@ -317,7 +320,9 @@ mod tests {
             unsafe { *nr_devices = nr };
             assert_eq!(core.inspect(), Some(intact));
         }
-        PciFlb::unpreserve(());
+        PciBlocks::unpreserve(());
+        assert_eq!(core.inspect(), Some(true));
+        PciArray::unpreserve(());
         assert_eq!(core.inspect(), None);
         Ok(())
     }

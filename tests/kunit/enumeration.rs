@@ -21,7 +21,10 @@ use crate::{
         DeviceExt,
         DeviceLock, //
     },
-    flb::PciFlb,
+    flb::{
+        PciArray,
+        PciBlocks, //
+    },
     logic::Function, //
 };
 use kernel::{
@@ -353,9 +356,10 @@ mod tests {
         let dev = machine.device(machine.endpoint)?;
         core.preserve(&dev)?;
 
-        PciFlb::finish(());
+        PciArray::finish(());
         assert!(dev.incoming().is_none() && dev.outgoing().is_some());
-        PciFlb::unpreserve(());
+        PciBlocks::unpreserve(());
+        PciArray::unpreserve(());
         assert!(dev.outgoing().is_none());
         for function in machine.path() {
             assert!(!machine.is_incoming(function));
@@ -394,7 +398,7 @@ mod tests {
         for function in machine.path() {
             assert!(machine.has_master(function));
         }
-        PciFlb::finish(());
+        PciArray::finish(());
         assert!(!machine.has_master(machine.endpoint));
         for port in machine.ports {
             assert!(machine.has_master(port));
@@ -415,7 +419,7 @@ mod tests {
         machine.arrive()?;
         let dev = machine.device(machine.endpoint)?;
         let lock = DeviceLock::lock(&dev);
-        PciFlb::finish(());
+        PciArray::finish(());
         let kept = machine.has_master(machine.endpoint);
         drop(lock);
         assert!(kept);

@@ -190,7 +190,7 @@ mod tests {
         assert!(dev.incoming().is_none());
         // A file that is finished last, with a device that is not.
         core.start_incoming(&[(other.key(), 1)])?;
-        assert_eq!(counts("never_finished", &|| core.end_incoming()), Some(1));
+        assert_eq!(counts("never_finished", &|| core.finish_list()), Some(1));
         // Nothing is looked up when nothing was handed over.
         assert_eq!(counts("looked_up", &|| core.setup_device(dev)), Some(0));
         Ok(())

@@ -14,6 +14,7 @@ use crate::{
         Incoming,
         Outgoing, //
     },
+    flb::memory_for_blocks,
     logic::Policy,
     outgoing, //
 };
@@ -72,7 +73,27 @@ impl Fixture {
 
     /// Has the first file preserved, with room for at least `entries` devices and bridges.
     pub(crate) fn start_outgoing(&self, entries: usize) -> Result {
-        self.core.begin_outgoing(memory_for(entries)?)
+        self.start_with(memory_for(entries)?)
+    }
+
+    /// The same with an array in `memory`. Both formats are written, as by default.
+    ///
+    /// What was preserved before is forgotten.
+    fn start_with(&self, memory: kho::Folio<Ser>) -> Result {
+        drop(self.core.directions.lock().outgoing.take());
+        self.core.begin_array(memory)?;
+
+        let (head, pages) = memory_for_blocks(self.capacity())?;
+        match self.core.begin_blocks(head, pages)? {
+            true => Ok(()),
+            false => Err(ENOSPC),
+        }
+    }
+
+    /// Has the last file unpreserved.
+    pub(crate) fn end_outgoing(&self) {
+        drop(self.core.end_table(|tables| tables.blocks.take()));
+        drop(self.core.end_table(|tables| tables.array.take()));
     }
 
     /// Like [`start_outgoing`](Self::start_outgoing). Returns where the table says how many entries
@@ -81,7 +102,7 @@ impl Fixture {
         let mut memory = memory_for(entries)?;
         let nr_devices = &raw mut memory.nr_devices;
 
-        self.core.begin_outgoing(memory)?;
+        self.start_with(memory)?;
         Ok(nr_devices)
     }
 
@@ -178,6 +199,11 @@ impl Fixture {
         entries.filter(|entry| entry.is_unfinished()).count()
     }
 
+    /// Has nothing be incoming any more, without a line for each function that nobody finished.
+    pub(crate) fn forget_entries(&self) {
+        self.core.directions.lock().incoming = None;
+    }
+
     /// Whether `key` was handed over and is present.
     pub(crate) fn is_found(&self, key: Key) -> bool {
         let directions = self.core.directions.lock();
@@ -199,7 +225,8 @@ impl Fixture {
         directions
             .outgoing
             .as_ref()
-            .map(|outgoing| read(outgoing.table().memory()))
+            .and_then(|outgoing| outgoing.table().array.as_ref())
+            .map(|array| read(array.memory()))
     }
 }
 

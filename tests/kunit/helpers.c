@@ -7,6 +7,10 @@
 #include <kunit/test.h>
 #include <kunit/test-bug.h>
 #include <linux/errno.h>
+#include <linux/io.h>
+#include <linux/kho_block.h>
+#include <linux/kho/abi/pci.h>
+#include <linux/mm.h>
 #include <linux/pci.h>
 #include "../../../pci.h"
 #include "helpers.h"
@@ -62,4 +66,47 @@ int pci_liveupdate_test_enable_vfs(struct pci_dev *dev, u16 nr)
 	dev->sriov = sriov;
 	dev->is_physfn = 1;
 	return 0;
+}
+
+/* What KHO writes into the first page of what was preserved. */
+#define KHO_PAGE_MAGIC	0x4b484f50UL
+
+/*
+ * Make memory of the test memory that the previous kernel preserved, which
+ * belongs to nobody until it is restored.
+ */
+void pci_liveupdate_test_hand_over(u64 phys)
+{
+	struct folio *folio = virt_to_folio(phys_to_virt(phys));
+	struct page *page = folio_page(folio, 0);
+
+	adjust_managed_page_count(page, -folio_nr_pages(folio));
+	page->private = KHO_PAGE_MAGIC << 32 | folio_order(folio);
+}
+
+/*
+ * Read and free a list of blocks as a C kernel does. Returns how many entries
+ * it has, with the sum of their counts in @counts.
+ */
+long pci_liveupdate_test_restore_blocks(u64 phys, u64 *counts)
+{
+	struct kho_block_set_it it;
+	struct kho_block_set blocks;
+	struct pci_dev_ser *dev;
+	long nr = 0;
+	int err;
+
+	kho_block_set_init(&blocks, sizeof(*dev));
+	err = kho_block_set_restore(&blocks, phys);
+	if (err)
+		return err;
+
+	*counts = 0;
+	kho_block_set_it_init(&it, &blocks);
+	while ((dev = kho_block_set_it_read_entry(&it))) {
+		*counts += dev->refcount;
+		nr++;
+	}
+	kho_block_set_destroy(&blocks);
+	return nr;
 }

@@ -27,6 +27,7 @@ mod enumeration;
 mod errnos;
 mod fabric;
 mod facts;
+mod formats;
 #[cfg(CONFIG_IOMMU_API)]
 mod groups;
 mod isolation;

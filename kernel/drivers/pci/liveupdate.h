@@ -36,8 +36,9 @@ bool pci_liveupdate_keep_ari(struct pci_dev *bridge);
 bool pci_liveupdate_driver_match(struct pci_dev *dev,
 				 const struct pci_driver *drv);
 
-/* From helpers.c to Rust: the kernel parameter, initcalls, notifiers. */
+/* From helpers.c to Rust: the kernel parameters, initcalls, notifiers. */
 int pci_liveupdate_set_policy(char *name);
+int pci_liveupdate_set_formats(char *names);
 int pci_liveupdate_init(void);
 int pci_liveupdate_late_init(void);
 int pci_liveupdate_prepare_sleep(void);
@@ -86,7 +87,7 @@ struct pci_dev *pci_liveupdate_next_bridge(struct pci_bus *bus,
 void pci_liveupdate_set_ari(struct pci_dev *bridge, bool on);
 
 /* From Rust to formats.c. */
-const char *pci_liveupdate_formats(void);
+const char *pci_liveupdate_formats(bool array, bool blocks);
 #else
 static inline void pci_liveupdate_setup_device(struct pci_dev *dev) { }
 static inline void pci_liveupdate_cleanup_device(struct pci_dev *dev) { }

@@ -13,7 +13,11 @@ from vm import Expected, Machine, Vm, check, contain, endpoint, handover, root_p
 from vm.ram import GuestRam
 from vm.trace import Mark
 
-MACHINE = Machine(devices=[root_port("rp0", "4"), endpoint("ep0", "rp0")])
+MACHINE = Machine(
+    devices=[root_port("rp0", "4"), endpoint("ep0", "rp0")],
+    # What is damaged is all that is handed over, and all that is read.
+    arguments="pci_liveupdate.formats=pci-v3",
+)
 
 TOKEN = 1
 EMERGENCY = 0

@@ -15,7 +15,7 @@ ALARM = "pci_liveupdate: the next kernel will refuse the handover: "
 REFUSAL = "pci_liveupdate: handover refused: "
 # Offset in the array: the number of used entries.
 NR_DEVICES = 4
-FAULT = f"at offset {NR_DEVICES}: expected nr_devices = 2, .*, found 3"
+FAULT = f"pci-v3: at offset {NR_DEVICES}: expected nr_devices = 2, .*, found 3"
 
 
 def story(vm: Vm) -> None:

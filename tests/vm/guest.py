@@ -182,6 +182,10 @@ class Guest:
         """The functions that the previous kernel preserved, by BDF."""
         return liveupdate.entries(self.text(f"{liveupdate.DEBUGFS}/incoming"))
 
+    def formats(self) -> dict[str, list[str]]:
+        """The formats of the handover by kind: kho, luo, writes, reads."""
+        return liveupdate.formats(self.text(f"{liveupdate.DEBUGFS}/formats"))
+
     def stats(self) -> dict[str, int]:
         """The counters of the core since boot."""
         return liveupdate.counters(self.text(f"{liveupdate.DEBUGFS}/stats"))

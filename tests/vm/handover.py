@@ -20,9 +20,14 @@ _FLB_HEADER = struct.Struct("<QQ")
 _FLB = struct.Struct("<48sQQ")
 
 PCI = "pci-v3"
+PCI_LIST = "pci"
 # struct pci_ser: max_nr_devices, nr_devices, then struct pci_dev_ser: domain, bdf, refcount
 _PCI_SER = struct.Struct("<II")
 _PCI_DEV_SER = struct.Struct("<IHH")
+# struct pci_blocks_ser: version, nr_devices, first
+_PCI_BLOCKS_SER = struct.Struct("<IIQ")
+# struct kho_block_header_ser: next, count
+_BLOCK_HEADER = struct.Struct("<QQ")
 
 IDENTITY = "pci-identity-v1"
 # struct pci_identity_ser: max_nr, nr, then struct pci_identity: domain, bdf, flags, header_type,
@@ -95,11 +100,51 @@ def pci_array(ram: GuestRam, luo: bytes) -> PciArray | None:
     address = found[0].data
     maximum, used = _PCI_SER.unpack(ram.read(address, _PCI_SER.size))
     data = ram.read(address + _PCI_SER.size, maximum * _PCI_DEV_SER.size)
-    counts = {}
-    for domain, bdf, count in _PCI_DEV_SER.iter_unpack(data):
-        if count:
-            counts[_name(domain, bdf)] = count
-    return PciArray(address, maximum, used, counts)
+    return PciArray(address, maximum, used, _counts(data))
+
+
+def _counts(data: bytes) -> dict[str, int]:
+    """The used entries of an array or of a block, by function."""
+    entries = _PCI_DEV_SER.iter_unpack(data)
+    return {_name(domain, bdf): count for domain, bdf, count in entries if count}
+
+
+@dataclass(frozen=True)
+class PciList:
+    """The list of blocks, for scenarios that damage it."""
+
+    address: int
+    version: int
+    nr_devices: int
+    blocks: list[int]
+    """The addresses of the blocks."""
+    counts: dict[str, int]
+    """The count of each used entry, by DOMAIN:BUS:SLOT.FUNCTION."""
+
+    def entry(self, index: int) -> int:
+        """The address of an entry of the first block."""
+        return self.blocks[0] + _BLOCK_HEADER.size + index * _PCI_DEV_SER.size
+
+
+def pci_list(ram: GuestRam, luo: bytes) -> PciList | None:
+    """The list of blocks that a kernel hands over, if there is one."""
+    found = [flb for flb in flbs(ram, luo) if flb.name == PCI_LIST]
+    if not found:
+        return None
+    address = found[0].data
+    version, used, at = _PCI_BLOCKS_SER.unpack(ram.read(address, _PCI_BLOCKS_SER.size))
+    blocks: list[int] = []
+    counts: dict[str, int] = {}
+    while at:
+        if at in blocks:
+            raise Failure("the list of blocks is a loop")
+        blocks.append(at)
+        at, count = _BLOCK_HEADER.unpack(ram.read(at, _BLOCK_HEADER.size))
+        if not count:
+            raise Failure("a block has no entries")
+        data = ram.read(blocks[-1] + _BLOCK_HEADER.size, count * _PCI_DEV_SER.size)
+        counts |= _counts(data)
+    return PciList(address, version, used, blocks, counts)
 
 
 @dataclass(frozen=True)

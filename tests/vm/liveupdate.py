@@ -56,6 +56,11 @@ def counters(text: str) -> dict[str, int]:
     return {name: int(count) for name, count in pairs}
 
 
+def formats(text: str) -> dict[str, list[str]]:
+    """The lines of `formats`, by kind."""
+    return {kind: names for kind, *names in map(str.split, text.splitlines())}
+
+
 def summary(handed_over: int, found: int) -> str:
     """The summary that the core logs after boot enumeration."""
     missing = handed_over - found

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """check: the command line of the next kernel."""
 
-from .fake import CARD, LINE, STATEMENT, Case, chunk, image, lines
+from .fake import CARD, CORE, FORMATS, LINE, STATEMENT, Case, chunk, image, lines
 
 
 class CommandLine(Case):
@@ -51,6 +51,22 @@ class CommandLine(Case):
         self.image.write_bytes(image(chunk(b"LvUp", lines(statement))))
         self.assert_says(self.check(line="liveupdate=on"), "yes", "warnings")
         self.assert_says(self.check(line="liveupdate=on kho=off"), "no", "no", "kho=on")
+
+    def test_formats(self) -> None:
+        """pci_liveupdate.formats= leaves formats out, of those that the image reads."""
+        reads = "liveupdate_pci_reads=pci-v3 pci:1 pci:2"
+        statement = [reads if "reads" in item else item for item in STATEMENT]
+        self.image.write_bytes(image(chunk(b"LvUp", lines(tuple(statement)))))
+        for value in ("pci-v3", "pci,pci-v3"):
+            answer = self.check(line=f"{LINE} pci_liveupdate.formats={value}")
+            self.assert_says(answer, "yes", "warnings")
+        answer = self.check(line=f"{LINE} pci_liveupdate.formats=pci")
+        self.assert_says(answer, "no", "no", "leaves out pci-v3")
+        answer = self.check(line=f"{LINE} pci_liveupdate.formats=pci,pci-v4")
+        self.assert_says(answer, "yes", "warnings", "ignores pci_liveupdate.formats=pci,pci-v4")
+        self.write(f"{CORE}/formats", FORMATS.replace("writes pci-v3", "writes pci-v3 pci:2"))
+        answer = self.check(line=f"{LINE} pci_liveupdate.formats=pci")
+        self.assert_says(answer, "yes", "warnings")
 
     def test_policy(self) -> None:
         """pci_liveupdate=, also with a dash."""

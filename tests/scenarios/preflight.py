@@ -78,7 +78,11 @@ def images(bundle: Bundle, vm: Vm, line: str) -> None:
     def ask(path: Path) -> dict[str, Any]:
         return bundle.ask("check", path, "--cmdline", line)
 
-    says(ask(paths.kernel_image(WITHOUT)), "no", "no", "takes no PCI devices")
+    without = ask(paths.kernel_image(WITHOUT))
+    check.equal("verdict without the feature", without["verdict"], "no")
+    check.contains("reasons", " ".join(without["no"]), "takes no PCI devices")
+    # Nor is the driver in it, but a module may be.
+    check.contains("what cannot be told", " ".join(without["cannot_tell"]), FILE.decode())
     other_luo = changed(image, vm.directory, LUO, b"liveupdate_luo=luo-v6")
     says(ask(other_luo), "no", "no", "LUO: this kernel hands over luo-v5, the image takes luo-v6")
     silent = changed(image, vm.directory, MAGIC, b"None")

@@ -24,6 +24,10 @@ pub(crate) fn truncate(fd: &OwnedFd, len: u64) -> Result<()> {
     Ok(File::from(fd.try_clone()?).set_len(len)?)
 }
 
+pub(crate) fn allocate(fd: &OwnedFd, len: u64) -> Result<()> {
+    Ok(sys::fallocate(fd, len)?)
+}
+
 const PAGE: u64 = 4096;
 const REGISTER: usize = 4;
 

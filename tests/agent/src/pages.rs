@@ -3,6 +3,8 @@
 //! The physical pages of a file.
 
 use std::fs::File;
+use std::io;
+use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt; //
 
@@ -27,6 +29,14 @@ fn touched(fd: &OwnedFd, offset: u64, len: usize) -> Result<Mapping> {
         map.get(at);
     }
     Ok(map)
+}
+
+/// Writes `len` zeroes, which takes less time than a page fault for each page.
+pub(crate) fn fill(fd: &OwnedFd, len: u64) -> Result<()> {
+    let mut file = File::from(fd.try_clone()?);
+
+    io::copy(&mut io::repeat(0).take(len), &mut file)?;
+    Ok(())
 }
 
 /// Returns what `/proc/self/pagemap` says about each page: eight bytes, little-endian.

@@ -53,6 +53,13 @@ pub(crate) fn memfd_create(name: &CStr) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+pub(crate) fn fallocate(fd: &OwnedFd, len: u64) -> io::Result<()> {
+    let len =
+        libc::off_t::try_from(len).map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))?;
+    // SAFETY: No pointers are passed.
+    check(unsafe { libc::fallocate(fd.as_raw_fd(), 0, 0, len) }.into()).map(drop)
+}
+
 pub(crate) fn finit_module(module: &OwnedFd, arguments: &CStr) -> io::Result<()> {
     // SAFETY: The string ends with NUL; the descriptor is open.
     let result = unsafe {

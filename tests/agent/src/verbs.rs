@@ -160,6 +160,8 @@ impl Primitives {
             "store" => memory::store(&fd, args.number()?, args.number()?).map(|()| vec![]),
             "frames" => frames::take(&fd, args.bytes()?),
             "pages" => Ok(vec![pages::entries(&fd, args.number()?, args.number()?)?]),
+            "allocate" => memory::allocate(&fd, args.number()?).map(|()| vec![]),
+            "fill" => pages::fill(&fd, args.number()?).map(|()| vec![]),
             "page_out" => pages::page_out(&fd, args.number()?, args.number()?).map(|()| vec![]),
             _ => Err(Errno::invalid(format!("no verb fd.{verb}"))),
         }

@@ -23,7 +23,10 @@
 //! of LUO takes no lock of a device.
 
 use kernel::{
-    liveupdate,
+    liveupdate::{
+        self,
+        file::Handler, //
+    },
     pci::liveupdate::Registration,
     prelude::*, //
 };
@@ -71,3 +74,5 @@ module! {
     description: "File handler for VFIO PCI devices that keep running over kexec",
     license: "GPL",
 }
+
+kernel::liveupdate_file_info!(<Files as Handler>::COMPATIBLE);

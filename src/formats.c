@@ -15,11 +15,11 @@ MODULE_INFO(liveupdate_pci_writes, PCI_LIVEUPDATE_WRITES);
 MODULE_INFO(liveupdate_pci_reads, PCI_LIVEUPDATE_READS);
 
 /* For debugfs: the same, and the formats that the handover itself is in. */
-#define STATEMENT(writes, reads)			\
-	"kho " KHO_FDT_COMPATIBLE "\n"			\
-	"luo " LUO_ABI_COMPATIBLE "\n"			\
-	"writes " writes PCI_IDENTITY_FLB_COMPATIBLE "\n"	\
-	"reads " reads PCI_IDENTITY_FLB_COMPATIBLE "\n"
+#define STATEMENT(writes, reads)				\
+	"kho " KHO_FDT_COMPATIBLE "\n"				\
+	"luo " LUO_ABI_COMPATIBLE "\n"				\
+	"writes " writes " " PCI_IDENTITY_FLB_COMPATIBLE "\n"	\
+	"reads " reads " " PCI_IDENTITY_FLB_COMPATIBLE "\n"
 
 /* Those of the list that pci_liveupdate.formats= has left. */
 const char *pci_liveupdate_formats(bool array, bool blocks)
@@ -30,6 +30,6 @@ const char *pci_liveupdate_formats(bool array, bool blocks)
 	if (!array)
 		return STATEMENT(PCI_LIVEUPDATE_WRITES_BLOCKS,
 				 PCI_LIVEUPDATE_READS_BLOCKS);
-	return STATEMENT(PCI_LIVEUPDATE_WRITES_ARRAY PCI_LIVEUPDATE_WRITES_BLOCKS,
-			 PCI_LIVEUPDATE_READS_ARRAY PCI_LIVEUPDATE_READS_BLOCKS);
+	return STATEMENT(PCI_LIVEUPDATE_WRITES_ARRAY " " PCI_LIVEUPDATE_WRITES_BLOCKS,
+			 PCI_LIVEUPDATE_READS_ARRAY " " PCI_LIVEUPDATE_READS_BLOCKS);
 }

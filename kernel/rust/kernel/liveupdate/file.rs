@@ -16,8 +16,8 @@
 //! 4. New kernel: `/dev/liveupdate` is opened for the first time, and LUO looks up the handlers of
 //!    all files by [`Handler::COMPATIBLE`]. A handler that is registered later is never found.
 //! 5. User space retrieves the file, and the handler recreates it ([`Handler::retrieve`]). LUO
-//!    calls this once per file, unless the handler asks to be called again, and holds a reference on
-//!    the new file. User space may retrieve it again ([`Handler::retrieve_again`]).
+//!    calls this once per file, unless the handler asks to be called again, and holds a reference
+//!    on the new file. User space may retrieve it again ([`Handler::retrieve_again`]).
 //! 6. User space finishes the session. If all handlers agree ([`Handler::can_finish`]), they clean
 //!    up ([`Handler::finish`]), and LUO drops its references on the file and the module. This also
 //!    happens to files that were not retrieved, see [`Incoming`].
@@ -176,8 +176,8 @@ impl Deref for RetrievedFile<'_> {
 
 /// What has become of a preserved file in the new kernel.
 pub enum Incoming<'a, A: kho::Access> {
-    /// [`Handler::retrieve`] was not called, or has consumed nothing. What the previous kernel saved
-    /// can be taken over.
+    /// [`Handler::retrieve`] was not called, or has consumed nothing. What the previous kernel
+    /// saved can be taken over.
     Untouched(kho::Handle<A>),
     /// [`Handler::retrieve`] returned this file.
     Retrieved(RetrievedFile<'a>),

@@ -89,7 +89,7 @@ pub fn read(
             .copied()
             .map(u32::from)
             .sum();
-        if flags > 15 || flags % 2 == 0 || rest > 0 {
+        if flags > 15 || flags.is_multiple_of(2) || rest > 0 {
             return Err(format!(
                 "at offset {at}: expected known flags and zeros, found others"
             ));

@@ -206,8 +206,8 @@ impl Handler for Files {
         vfio::hold(file)
     }
 
-    /// A session can always be finished. Memory of other files goes before a device does, so it must
-    /// be stopped here.
+    /// A session can always be finished. Memory of other files goes before a device does, so it
+    /// must be stopped here.
     fn can_finish(incoming: &Incoming<'_, Cpu>) -> bool {
         match incoming {
             Incoming::Untouched(handle) => {

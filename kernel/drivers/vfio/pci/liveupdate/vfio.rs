@@ -104,8 +104,8 @@ pub(crate) fn retrieve(dev: &pci::Device) -> Result<ARef<File>> {
     Ok(unsafe { LocalFile::assume_no_fdget_pos(file) })
 }
 
-/// Keeps a reference on the file until the calling thread returns to user space. By then LUO and the
-/// process that retrieves the file have theirs, so that the file never looks unused in between.
+/// Keeps a reference on the file until the calling thread returns to user space. By then LUO and
+/// the process that retrieves the file have theirs, so that the file never looks unused in between.
 pub(crate) fn hold(file: &File) -> Result {
     // SAFETY: There is a reference on the file.
     to_result(unsafe { bindings::vfio_pci_file_hold(file.as_ptr()) })

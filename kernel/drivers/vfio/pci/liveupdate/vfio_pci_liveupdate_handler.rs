@@ -19,8 +19,8 @@
 //! there is to know. What it reads and writes is in other files of the session.
 //!
 //! Locks, in the order in which they are taken: those of LUO or the lock of the device, the state
-//! of an [`Entry`](table::Entry), the list of entries, those of VFIO and of the PCI core. A callback
-//! of LUO takes no lock of a device.
+//! of an [`Entry`](table::Entry), the list of entries, those of VFIO and of the PCI core. A
+//! callback of LUO takes no lock of a device.
 
 use kernel::{
     liveupdate::{

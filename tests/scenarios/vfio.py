@@ -10,7 +10,7 @@ from errno import EAGAIN, EBUSY
 
 from vm import Machine, Pci, Vm, check, fabric
 from vm.liveupdate import counts, due
-from vm.pci import COMMAND, COMMAND_INTX_DISABLE
+from vm.pci import COMMAND, COMMAND_INTX_DISABLE, COMMAND_MASTER
 from vm.trace import Mark
 from vm.vfio import DRIVER, NO_IOMMU, Vfio
 from vm.vfio_heart import AREA, DEVICE, VfioHeart, behind_switch
@@ -92,8 +92,12 @@ def story(vm: Vm) -> None:
     vm.step("it is a device like any other")
     beat.device.reset()
     check.true("Bus Master is on", usb.bus_master)
+    mark = vm.trace.mark()
     beat.close()
     check.true("closed, it is off", not usb.bus_master)
+    writes = vm.trace.writes(usb.bdf, COMMAND, since=mark)
+    restored = [str(write) for write in writes if write.value & COMMAND_MASTER]
+    check.empty("writes that set it again", restored)
     other = Vfio(usb)
     check.true("opened anew, it is off", not usb.bus_master)
     other.close()

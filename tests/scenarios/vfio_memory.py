@@ -117,8 +117,7 @@ def swaps(guest: Guest, file: Fd) -> int:
 
 def cannot_be_moved(guest: Guest, memory: Memory, file: Fd, ioas: Ioas) -> None:
     """Whatever moves pages leaves those of the file alone, and works on other files."""
-    other = guest.memfd("other")
-    other.size = SIZE
+    other = filled(guest, SIZE)
     check.equal("KiB of the file that are swapped out", swaps(guest, file), 0)
     memory.stays(file)
     check.true("another file is swapped out", swaps(guest, other) > 0)

@@ -108,14 +108,11 @@ impl Core {
             return true;
         };
 
-        let sound = identity::check(record).and_then(|mut used| {
-            used.try_for_each(|(nr, identity)| incoming.identify(nr, identity))
-        });
-        if let Err(damaged) = sound {
-            incoming.forget_identities();
+        let taken = incoming.take_record(record);
+        if let Err(damaged) = taken {
             pr_err!("identity record ignored: {damaged}\n");
         }
-        sound.is_ok()
+        taken.is_ok()
     }
 
     /// Writes what an outgoing device is, as the next kernel is about to find it.

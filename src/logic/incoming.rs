@@ -13,8 +13,10 @@ use super::{
 };
 use crate::abi::{
     identity::{
+        check,
         Damaged,
-        Identity, //
+        Identity,
+        Record, //
     },
     DevSer,
     Key, //
@@ -171,6 +173,14 @@ where
         entry.bridge = function.is_bridge();
         function.set_incoming(slot);
         true
+    }
+
+    /// Takes what the previous kernel says in its record: all of it, or nothing if it is damaged.
+    pub fn take_record(&mut self, record: &Record) -> Result<(), Damaged> {
+        let sound = check(record)
+            .and_then(|mut used| used.try_for_each(|(nr, identity)| self.identify(nr, identity)));
+
+        sound.inspect_err(|_| self.forget_identities())
     }
 
     /// Takes what the previous kernel says in entry `nr` of its record.

@@ -111,7 +111,7 @@ fn look_at(input: &[u8]) {
 
     let (record, mut core) = (record::of(&folio), core());
     let before = state(&core);
-    let taken = record::identify(&mut core, record).map_err(|why| why.to_string());
+    let taken = core.take_record(record).map_err(|why| why.to_string());
     let naive = naive::read(folio.as_bytes(), |domain, bdf| {
         LISTED.contains(&(domain, bdf))
     });

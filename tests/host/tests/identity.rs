@@ -25,6 +25,7 @@ use pci_liveupdate_host::{
         receive,
         Core, //
     },
+    record::CARD,
     tree::Tree, //
 };
 use proptest::{
@@ -39,22 +40,6 @@ use zerocopy::{
 
 /// Bytes of an entry.
 const SIZE: usize = 32;
-
-/// An Ethernet card, as it was left.
-const CARD: Identity = Identity {
-    domain: 0,
-    bdf: 0x0400,
-    flags: Identity::USED | Identity::DMA | Identity::ACS,
-    header_type: 0,
-    vendor: 0x8086,
-    device: 0x10d3,
-    subsystem_vendor: 0x8086,
-    subsystem: 0xa01f,
-    class_revision: 0x0200_0003,
-    acs_ctrl: 0x1d,
-    buses: [0; 3],
-    reserved: [0; 7],
-};
 
 /// A Root Port.
 const PORT: Identity = Identity {

@@ -35,7 +35,8 @@ use pci_liveupdate_host::{
             core_of, //
         },
         Block,
-        Entry, //
+        Entry,
+        CARD, //
     },
     tree::Tree, //
 };
@@ -52,21 +53,6 @@ use std::collections::BTreeSet;
 use zerocopy::{
     FromBytes,
     IntoBytes, //
-};
-
-const CARD: Identity = Identity {
-    domain: 0,
-    bdf: 0x0400,
-    flags: Identity::USED | Identity::DMA | Identity::ACS,
-    header_type: 0,
-    vendor: 0x8086,
-    device: 0x10d3,
-    subsystem_vendor: 0x8086,
-    subsystem: 0xa01f,
-    class_revision: 0x0200_0003,
-    acs_ctrl: 0x1d,
-    buses: [0; 3],
-    reserved: [0; 7],
 };
 
 /// A port of the switch.
@@ -261,7 +247,7 @@ proptest! {
             return Ok(());
         };
         let (mut with, mut without) = (core(&listed), core(&listed));
-        let why = record::identify(&mut with, record::of(&block.folio()));
+        let why = with.take_record(record::of(&block.folio()));
 
         let kind_is_right = match (why, &damage) {
             (Err(Damaged::Capacity { .. }), Damage::Capacity(_)) => true,
@@ -289,7 +275,7 @@ proptest! {
         let folio = block.folio();
         let mut core = core(&listed);
 
-        prop_assert_eq!(record::identify(&mut core, record::of(&folio)), Ok(()));
+        prop_assert_eq!(core.take_record(record::of(&folio)), Ok(()));
         let told = core.iter().filter_map(|entry| entry.expected.map(|it| (entry.key, it)));
         let told: Vec<_> = told.map(|(key, it)| (key.domain(), key.bdf(), it.as_bytes().to_vec())).collect();
         let used = block.bytes()[8..].chunks(Entry::SIZE).filter(|entry| entry[6] != 0);
@@ -310,7 +296,7 @@ proptest! {
         let folio = block.folio();
         prop_assert_eq!(text::of(&folio), text::naive(&folio));
 
-        let why = record::identify(&mut core(&listed), record::of(&folio));
+        let why = core(&listed).take_record(record::of(&folio));
         let naive = naive::read(block.bytes(), |domain, bdf| listed.contains(&(domain, bdf)));
         prop_assert_eq!(why.map_err(|why| why.to_string()), naive.map(|_| ()));
     }

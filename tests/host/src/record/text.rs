@@ -13,7 +13,6 @@
 //! list of devices has every function that the record names.
 
 use super::{
-    identify,
     naive::{
         self,
         Fields, //
@@ -74,7 +73,7 @@ pub fn of(folio: &Folio) -> String {
     let used = record.entries.iter().filter(|entry| entry.is_used());
     let mut core = core_of(used.map(Identity::key));
 
-    if let Err(damaged) = identify(&mut core, record) {
+    if let Err(damaged) = core.take_record(record) {
         return refusal(&damaged.to_string());
     }
     let taken = core.iter().map(|entry| (entry.key, entry.expected));

@@ -4,7 +4,7 @@
 import time
 from types import TracebackType
 
-from vm import CheckFailed, Pci, Vm
+from vm import CheckFailed, Pci, Vm, check
 
 from .card import Taken
 from .frames import Stream
@@ -110,3 +110,16 @@ class Traffic:
         if read != list(self.counted):
             found.append(f"user space read {len(read)} frames, or not in order")
         return found
+
+
+def stopped(vm: Vm, function: Pci, traffic: Traffic, enough: int) -> None:
+    """In the new kernel, with a card that was not preserved, before any driver is bound."""
+    check.equal("driver of the card", function.driver, None)
+    check.true("Bus Master of the card is off", not function.bus_master)
+    seen, sent = traffic.received, traffic.sender.sent
+    vm.wait_for("more frames to be sent", lambda: traffic.sender.sent > sent + enough)
+    check.equal("frames received since", traffic.received, seen)
+    lost = traffic.sender.sent - traffic.received
+    check.true(f"frames are lost ({lost})", lost > enough)
+    check.equal("damaged frames", traffic.watch.damaged, 0)
+    check.true("what lies around the ring is intact", traffic.ring.canaries_alive())

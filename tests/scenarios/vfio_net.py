@@ -9,7 +9,7 @@ the card is not preserved, it stops.
 from demo.card import WITHOUT_DRIVER
 from demo.run import MACHINE as DEMO
 from demo.run import PATH
-from demo.traffic import Traffic, sustainable
+from demo.traffic import Traffic, stopped, sustainable
 from demo.vfio_card import VfioCard, VfioRing
 from vm import Guest, Machine, Pci, Vm, check
 from vm.fabric import masters_cleared
@@ -54,19 +54,6 @@ def taken_over(vm: Vm, new: Guest, path: list[Pci], traffic: Traffic) -> None:
     card.device.close()
 
 
-def stopped(vm: Vm, function: Pci, traffic: Traffic) -> None:
-    """In the new kernel, with a card that was not preserved, before any driver is bound."""
-    check.equal("driver of the card", function.driver, None)
-    check.true("Bus Master of the card is off", not function.bus_master)
-    seen, sent = traffic.received, traffic.sender.sent
-    vm.wait_for("more frames to be sent", lambda: traffic.sender.sent > sent + ENOUGH)
-    check.equal("frames received since", traffic.received, seen)
-    lost = traffic.sender.sent - traffic.received
-    check.true(f"frames are lost ({lost})", lost > ENOUGH)
-    check.equal("damaged frames", traffic.watch.damaged, 0)
-    check.true("the table of addresses is intact", traffic.ring.canaries_alive())
-
-
 def story(vm: Vm, preserve: bool) -> None:
     old = vm.boot()
     path = [old.pci(name) for name in PATH]
@@ -94,4 +81,4 @@ def story(vm: Vm, preserve: bool) -> None:
             taken_over(vm, new, path, traffic)
         else:
             check.true("the card lost its Bus Master bit", cleared)
-            stopped(vm, path[-1], traffic)
+            stopped(vm, path[-1], traffic, ENOUGH)

@@ -9,6 +9,7 @@ KDIR   ?=
 T      ?=
 M      ?=
 FUZZ   ?=
+FROM   ?=
 
 export CACHE KDIR
 MAKEFLAGS += --no-print-directory
@@ -30,7 +31,8 @@ The PCI Live Update core for Linux.
   make vm-list       list the scenarios, a sentence each
   make bench         count the instructions and bytes that the core costs; 5 % more fails
   make compile-fail  check that misuse of the Rust abstractions does not compile
-  make patches-build check that every patch of the series builds, with the feature on and off
+  make patches-build check that every patch of the series builds, with the feature on and off;
+                     FROM=0310 goes on with that one
 
   make mutants       break the core on purpose, and see that a test notices; M="name ..."
   make fuzz          look for bytes that the decoder cannot stand; FUZZ=seconds, 60 by default
@@ -97,7 +99,7 @@ test: setup
 	@scripts/test.sh
 
 patches-build: setup
-	@scripts/patches-build.sh
+	@scripts/patches-build.sh $(FROM)
 
 mutants: kernel agent
 	@tests/mutants/mutants.py $(M)

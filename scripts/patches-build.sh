@@ -6,12 +6,17 @@
 # core on, boot it. Then build the minimal configuration completely, with modules and
 # a driver in C. Check that a git tree gets the same files, and that reverting the
 # series restores the original.
+#
+# usage: patches-build.sh [FROM]
+#
+# With FROM, such as 0310, go on with that patch after a failure.
 
 export PCI_LIVEUPDATE_WORK=patches
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 # Building a folder builds the Rust crates of the kernel first.
+from=${1:-}
 targets=(drivers/pci/ drivers/vfio/ drivers/iommu/iommufd/ kernel/liveupdate/ samples/rust/)
 driver=$top/tests/driver
 series=("$top"/patches/7.3/*.patch)
@@ -81,6 +86,7 @@ check_patch() {
 check_size
 "$top/scripts/agent.sh"
 for n in "${!series[@]}"; do
+	[[ ! ${series[n]##*/} < $from ]] || continue
 	(check_patch $((n + 1)) "${series[n]##*/}")
 	echo "ok ${series[n]##*/}"
 done

@@ -251,7 +251,7 @@ unsigned int pci_liveupdate_late_facts(struct pci_dev *dev)
 {
 	unsigned int facts = 0;
 
-	if (pci_num_vf(dev))
+	if (dev->is_physfn && pci_num_vf(dev))
 		facts |= PCI_LIVEUPDATE_VFS_ENABLED;
 	if (kexec_in_progress)
 		facts |= PCI_LIVEUPDATE_JUMPING;

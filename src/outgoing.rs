@@ -14,6 +14,7 @@ use crate::{
         DeviceExt, //
     },
     fabric::buses::{
+        is_path_counted,
         nr_new_bridges,
         Still, //
     },
@@ -116,10 +117,13 @@ impl Core {
         // Anew if somebody has given back entries of bridges meanwhile.
         loop {
             let still = self.hold_still(dev);
-            if matches!(still, Still::Scanned) && self.directions.lock().outgoing.is_some() {
-                return Err(NoPreserve::Scan);
-            }
-            let judged = self.judge_path(dev).map_err(NoPreserve::Unscannable)?;
+            let judged = match still {
+                Still::Counted => 0,
+                Still::Scanned if self.directions.lock().outgoing.is_some() => {
+                    return Err(NoPreserve::Scan);
+                }
+                _ => self.judge_path(dev).map_err(NoPreserve::Unscannable)?,
+            };
             if self.take(dev, judged, &still)? {
                 return Ok(());
             }
@@ -149,7 +153,7 @@ impl Core {
         if late.vfs_enabled {
             return Err(NoPreserve::Ineligible(Ineligible::VfsEnabled));
         }
-        if moved || nr_new_bridges(dev) > judged {
+        if !is_path_counted(dev) && (moved || nr_new_bridges(dev) > judged) {
             return Ok(false);
         }
         outgoing.preserve(dev).map_err(NoPreserve::Refused)?;

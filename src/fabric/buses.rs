@@ -69,6 +69,8 @@ impl Numbers {
 /// Why bus numbers do not change.
 #[must_use = "scans run again once this is dropped"]
 pub(crate) enum Still {
+    /// Every bridge of the path has an entry, so that a device is live.
+    Counted,
     /// A device is live.
     Pinned,
     /// No scan runs as long as the lock is held.
@@ -138,12 +140,12 @@ impl Core {
     /// Makes sure that no scan changes bus numbers until the first device is preserved.
     ///
     /// A driver that preserves a device may be waited for by who removes it, so this does not wait.
+    #[inline]
     pub(crate) fn hold_still(&self, dev: &pci::Device) -> Still {
-        // A bridge has an entry only as long as a device below it is preserved.
-        let above = dev.upstream();
-        if above.is_some_and(|above| above.outgoing().is_some())
-            || self.is_pinned(&self.directions.lock())
-        {
+        if is_path_counted(dev) {
+            return Still::Counted;
+        }
+        if self.is_pinned(&self.directions.lock()) {
             return Still::Pinned;
         }
         RescanLock::try_lock().map_or(Still::Scanned, Still::Locked)
@@ -289,12 +291,25 @@ pub(crate) fn buses_behind(bridge: &pci::Device) -> Option<Range> {
     Some(Numbers::new(buses, 0).behind)
 }
 
+/// The lowest bridge of the path of `dev`.
+#[inline]
+fn lowest(dev: &pci::Device) -> Option<&pci::Device> {
+    match dev.is_bridge() {
+        true => Some(dev),
+        false => dev.upstream(),
+    }
+}
+
+/// Whether `dev` is below a bridge, and all bridges of its path have an entry for the next kernel.
+#[inline]
+pub(crate) fn is_path_counted(dev: &pci::Device) -> bool {
+    // A bridge has an entry only as long as those above it have.
+    lowest(dev).is_some_and(|bridge| bridge.outgoing().is_some())
+}
+
 /// How many bridges of the path of `dev` have no entry for the next kernel. The lowest ones.
 pub(crate) fn nr_new_bridges(dev: &pci::Device) -> usize {
-    let above = || dev.upstream();
-    let lowest = dev.is_bridge().then_some(dev).or_else(above);
-
-    iter::successors(lowest, |bridge| bridge.upstream())
+    iter::successors(lowest(dev), |bridge| bridge.upstream())
         .take_while(|bridge| bridge.outgoing().is_none())
         .count()
 }

@@ -18,6 +18,27 @@ use crate::abi::{
 };
 use core::ops::DerefMut;
 
+/// Where the list has an entry. Whoever remembers it saves a division.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spot {
+    block: u32,
+    at: u32,
+}
+
+impl Spot {
+    /// That of entry `nr`.
+    #[inline]
+    pub const fn of(nr: u32) -> Self {
+        let (block, at) = Place(nr).split();
+
+        // CAST: neither is more than `nr`.
+        Self {
+            block: block as u32,
+            at: at as u32,
+        }
+    }
+}
+
 /// A list of blocks.
 ///
 /// All pages are there from the start, so that no step needs memory. KHO refuses a list that has a
@@ -94,15 +115,15 @@ where
             .unwrap_or_default()
     }
 
-    /// Has entry `entry` of page `block` counted, which is there.
+    /// Has the list lead to page `block`, if it is there.
     #[cold]
-    fn extend(&mut self, block: usize, entry: usize) {
+    fn extend(&mut self, block: usize) {
+        if block >= self.pages.len() {
+            return;
+        }
         // INVARIANT: each of them gets a count before the list leads to it.
         for nr in self.linked..=block {
             self.link(nr);
-        }
-        if let Some(page) = self.pages.get_mut(block) {
-            page.count = page.count.max(entry as u64 + 1);
         }
     }
 
@@ -135,17 +156,26 @@ where
     #[inline]
     fn set(&mut self, nr: u32, entry: DevSer) {
         let (block, at) = Place(nr).split();
-        let Some(page) = self.pages.get_mut(block) else {
-            return;
-        };
-        let page: &mut Block = page;
-        let Some(slot) = page.devices.get_mut(at) else {
-            return;
-        };
+        if block >= self.linked {
+            self.extend(block);
+        }
 
-        *slot = entry;
-        if page.count <= at as u64 {
-            self.extend(block, at);
+        if let Some(page) = self.pages.get_mut(block) {
+            let page: &mut Block = page;
+            page.devices[at] = entry;
+            page.count = page.count.max(at as u64 + 1);
+        }
+    }
+
+    #[inline]
+    fn set_count(&mut self, _nr: u32, spot: Spot, count: u16) {
+        // CAST: the core is for 64-bit kernels, where nothing is lost.
+        let (block, at) = (spot.block as usize, spot.at as usize);
+
+        if let Some(page) = self.pages.get_mut(block) {
+            if let Some(entry) = page.devices.get_mut(at) {
+                entry.refcount = count;
+            }
         }
     }
 

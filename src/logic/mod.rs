@@ -30,7 +30,10 @@ mod slot;
 mod status;
 mod table;
 
-pub use blocks::Blocks;
+pub use blocks::{
+    Blocks,
+    Spot, //
+};
 pub use buses::{
     usable,
     usable_next,

@@ -10,6 +10,7 @@ use super::{
     path,
     Function,
     Slot,
+    Spot,
     Table, //
 };
 use crate::abi::{
@@ -32,6 +33,8 @@ pub struct Entry {
     pub bridge: bool,
     /// The next free entry, if this one is free.
     next: Option<Slot>,
+    /// Where it is in a list of blocks, if it is in use.
+    pub spot: Spot,
 }
 
 /// Why a device was not preserved. Nothing has changed then.
@@ -104,14 +107,20 @@ where
         if self.is_own(dev) {
             return Err(Refused::Busy);
         }
-        for function in path(dev) {
-            if self.get_again(function) {
-                continue;
-            }
-            if let Err(refused) = self.get(function) {
+        let mut next = Some(dev);
+        while let Some(function) = next {
+            let counted = match function.outgoing() {
+                Some(slot) => self.get(slot),
+                None => self.add(function),
+            };
+            if !counted {
                 self.put_below(dev, function);
-                return Err(refused);
+                return Err(match function.outgoing() {
+                    Some(_) => Refused::Overflow(function.key()),
+                    None => Refused::Full,
+                });
             }
+            next = function.upstream();
         }
 
         // INVARIANT: one more `own` entry, and one more on each function above and on itself.
@@ -194,10 +203,7 @@ where
 
     /// Counts a function that has an entry once more, if it can.
     #[inline]
-    fn get_again<F: Function>(&mut self, function: F) -> bool {
-        let Some(slot) = function.outgoing() else {
-            return false;
-        };
+    fn get(&mut self, slot: Slot) -> bool {
         let Some(entry) = self.entries.get_mut(slot.index()) else {
             return false;
         };
@@ -206,16 +212,8 @@ where
         };
 
         entry.ser.refcount = more;
-        self.table.set(slot.nr(), entry.ser);
+        self.table.set_count(slot.nr(), entry.spot, more);
         true
-    }
-
-    /// Gives a function an entry, or says why it can neither have one nor be counted again.
-    fn get<F: Function>(&mut self, function: F) -> Result<(), Refused> {
-        match function.outgoing() {
-            Some(_) => Err(Refused::Overflow(function.key())),
-            None => self.add(function),
-        }
     }
 
     /// Counts a function once less, and gives its entry back with the last count.
@@ -230,7 +228,8 @@ where
 
         entry.ser.refcount = entry.ser.refcount.saturating_sub(1);
         if entry.ser.refcount != 0 {
-            self.table.set(slot.nr(), entry.ser);
+            let (spot, count) = (entry.spot, entry.ser.refcount);
+            self.table.set_count(slot.nr(), spot, count);
             return;
         }
 
@@ -259,14 +258,16 @@ where
             .for_each(|function| self.put(function));
     }
 
-    /// Gives a function that has no entry a free one.
-    fn add<F: Function>(&mut self, function: F) -> Result<(), Refused> {
-        let slot = match self.free {
-            Some(slot) => slot,
-            None => Slot::of(self.fresh).ok_or(Refused::Full)?,
+    /// Gives a function that has no entry a free one, if there is any.
+    ///
+    /// Cold, for the bridges: each needs an entry once, and is counted again for each device.
+    #[cold]
+    fn add<F: Function>(&mut self, function: F) -> bool {
+        let Some(slot) = self.free.or(Slot::of(self.fresh)) else {
+            return false;
         };
         let Some(entry) = self.entries.get_mut(slot.index()) else {
-            return Err(Refused::Full);
+            return false;
         };
 
         // INVARIANT: the entry was free; it is off the list, or not fresh any more.
@@ -284,11 +285,12 @@ where
             own: false,
             bridge: function.is_bridge(),
             next: None,
+            spot: Spot::of(slot.nr()),
         };
         self.table.set(slot.nr(), entry.ser);
         function.set_outgoing(Some(slot));
         self.set_used(self.used + 1);
-        Ok(())
+        true
     }
 
     fn set_used(&mut self, used: u32) {

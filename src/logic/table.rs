@@ -2,7 +2,10 @@
 
 //! What the next kernel reads.
 
-use super::Blocks;
+use super::{
+    Blocks,
+    Spot, //
+};
 use crate::abi::{
     blocks::{
         Block,
@@ -28,6 +31,9 @@ use core::{
 pub trait Table {
     /// Writes entry `nr`.
     fn set(&mut self, nr: u32, entry: DevSer);
+
+    /// Writes the count of entry `nr`, which is in use, and stays so. `spot` is [`Spot::of`] it.
+    fn set_count(&mut self, nr: u32, spot: Spot, count: u16);
 
     /// Writes how many entries are in use.
     fn set_number(&mut self, nr: u32);
@@ -81,6 +87,14 @@ impl<M: DerefMut<Target = Ser>> Table for Array<M> {
         // CAST: the core is for 64-bit kernels, where nothing is lost.
         if let Some(slot) = self.0.devices.get_mut(nr as usize) {
             *slot = entry;
+        }
+    }
+
+    #[inline]
+    fn set_count(&mut self, nr: u32, _spot: Spot, count: u16) {
+        // CAST: the core is for 64-bit kernels, where nothing is lost.
+        if let Some(slot) = self.0.devices.get_mut(nr as usize) {
+            slot.refcount = count;
         }
     }
 
@@ -189,6 +203,16 @@ where
         }
         if let Some(blocks) = &mut self.blocks {
             blocks.set(nr, entry);
+        }
+    }
+
+    #[inline]
+    fn set_count(&mut self, nr: u32, spot: Spot, count: u16) {
+        if let Some(array) = &mut self.array {
+            array.set_count(nr, spot, count);
+        }
+        if let Some(blocks) = &mut self.blocks {
+            blocks.set_count(nr, spot, count);
         }
     }
 

@@ -219,6 +219,7 @@ impl<'a> Pair<'a> {
         for entry in self.core.iter() {
             let mut clean = Entry::default();
             (clean.ser, clean.own, clean.bridge) = (entry.ser, entry.own, entry.bridge);
+            clean.spot = entry.spot;
 
             assert!(keys.insert(entry.ser.key()), "each function has one entry");
             assert_eq!(*entry, clean, "an entry in use is on no list");

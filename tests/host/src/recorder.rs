@@ -14,6 +14,7 @@ use crate::{
         Blocks,
         Entry,
         Outgoing,
+        Spot,
         Table,
         Tables, //
     },
@@ -29,6 +30,8 @@ use crate::{
 pub enum Write {
     /// An entry was written.
     Entry(u32, DevSer),
+    /// The count of an entry was written.
+    Count(u32, u16),
     /// The number of entries in use was written.
     Number(u32),
 }
@@ -94,6 +97,11 @@ impl Table for Recorder {
     fn set(&mut self, nr: u32, entry: DevSer) {
         self.writes.push(Write::Entry(nr, entry));
         self.tables.set(nr, entry);
+    }
+
+    fn set_count(&mut self, nr: u32, spot: Spot, count: u16) {
+        self.writes.push(Write::Count(nr, count));
+        self.tables.set_count(nr, spot, count);
     }
 
     fn set_number(&mut self, nr: u32) {

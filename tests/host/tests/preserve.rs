@@ -272,7 +272,7 @@ fn a_device_that_is_preserved_again_changes_its_own_entry_and_its_path_only() {
     );
     let expected = [CARD, PORT, ROOT].map(|nr| tree.node(nr).outgoing().map(Slot::nr));
     let entries = writes.iter().filter_map(|write| match write {
-        Write::Entry(nr, _) => Some(Some(*nr)),
+        Write::Entry(nr, _) | Write::Count(nr, _) => Some(Some(*nr)),
         Write::Number(_) => None,
     });
     assert_eq!(entries.collect::<Vec<_>>(), expected);

@@ -8,6 +8,7 @@ CONFIG ?= base
 KDIR   ?=
 T      ?=
 M      ?=
+OUT    ?=
 FUZZ   ?=
 FROM   ?=
 
@@ -38,6 +39,7 @@ The PCI Live Update core for Linux.
   make fuzz          look for bytes that the decoder cannot stand; FUZZ=seconds, 60 by default
 
   make integrate     put the core into the kernel tree KDIR: a git tree gets a branch
+  make series        write the work as patches with a cover letter, and as one diff; OUT=folder
   make clean         remove the builds and logs from the cache, keep the downloads
 
   scripts/pci-lu     tells whether a live update will work: check, status, explain and others; --help
@@ -51,7 +53,7 @@ endef
 export HELP
 
 .PHONY: help setup check integrate kernel agent programs kunit vm vm-list compile-fail demo bench test \
-	patches-build mutants fuzz clean
+	patches-build mutants fuzz series clean
 
 help:
 	@echo "$$HELP"
@@ -106,6 +108,9 @@ mutants: kernel agent
 
 fuzz: setup
 	@scripts/fuzz.sh $(FUZZ)
+
+series: setup
+	@scripts/series.sh $(OUT)
 
 clean:
 	@scripts/clean.sh

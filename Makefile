@@ -39,6 +39,7 @@ The PCI Live Update core for Linux.
   make fuzz          look for bytes that the decoder cannot stand; FUZZ=seconds, 60 by default
 
   make integrate     put the core into the kernel tree KDIR: a git tree gets a branch
+  make docs          build the documentation, and check that nothing of ours causes a warning
   make series        write the work as patches with a cover letter, and as one diff; OUT=folder
   make clean         remove the builds and logs from the cache, keep the downloads
 
@@ -53,7 +54,7 @@ endef
 export HELP
 
 .PHONY: help setup check integrate kernel agent programs kunit vm vm-list compile-fail demo bench test \
-	patches-build mutants fuzz series clean
+	patches-build mutants fuzz docs series clean
 
 help:
 	@echo "$$HELP"
@@ -108,6 +109,9 @@ mutants: kernel agent
 
 fuzz: setup
 	@scripts/fuzz.sh $(FUZZ)
+
+docs: kernel
+	@scripts/docs.sh
 
 series: setup
 	@scripts/series.sh $(OUT)

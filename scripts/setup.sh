@@ -22,6 +22,8 @@ packages=(
 	cargo-web rust-web-clippy rustfmt-web shellcheck python3 mypy jq
 	# to run it, and to draw the picture of the demo
 	qemu-system-x86 python3-matplotlib
+	# to build the documentation
+	python3-sphinx python3-yaml
 )
 
 missing_packages() {

@@ -12,7 +12,7 @@ from vm import Machine, Pci, Vm, check, fabric
 from vm.liveupdate import counts, due
 from vm.pci import COMMAND, COMMAND_INTX_DISABLE, COMMAND_MASTER
 from vm.trace import Mark
-from vm.vfio import DRIVER, NO_IOMMU, Vfio
+from vm.vfio import DRIVER, NO_IOMMU, Vfio, nobody_opens
 from vm.vfio_heart import AREA, DEVICE, VfioHeart, behind_switch
 
 MACHINE = Machine(devices=behind_switch(), arguments=NO_IOMMU)
@@ -21,14 +21,6 @@ MACHINE = Machine(devices=behind_switch(), arguments=NO_IOMMU)
 def command_writes(vm: Vm, function: Pci, since: Mark) -> list[str]:
     """The writes to the Command register of the controller."""
     return [str(write) for write in vm.trace.writes(function.bdf, COMMAND, since=since)]
-
-
-def refuses_opens(function: Pci) -> None:
-    """The device is there, and nobody can open it."""
-    guest = function.guest
-    (name,) = guest.names(f"{function.path}/vfio-dev")
-    with check.refused(EBUSY):
-        guest.open(f"/dev/vfio/devices/{name}")
 
 
 def taken_over(vm: Vm, usb: Pci, page: int) -> VfioHeart:
@@ -41,12 +33,12 @@ def taken_over(vm: Vm, usb: Pci, page: int) -> VfioHeart:
     (vendor, device) = (usb.attribute(name).removeprefix("0x") for name in ("vendor", "device"))
     usb.guest.write(f"/sys/bus/pci/drivers/{DRIVER}/new_id", f"{vendor} {device}")
     check.equal("driver", usb.driver, DRIVER)
-    refuses_opens(usb)
+    nobody_opens(usb)
 
     vm.step("its file is retrieved, and bound to an iommufd")
     before = usb.command
     file = session.retrieve(DEVICE)
-    refuses_opens(usb)
+    nobody_opens(usb)
     vfio = Vfio(usb, file)
     check.equal("Command", usb.command, before)
     check.empty("writes to Command", command_writes(vm, usb, mark))

@@ -8,7 +8,7 @@ data is right. If the drive is not preserved, it cannot complete any and fails.
 
 from vm import Drive, Guest, Machine, Pci, Vm, check, endpoint, root_port, switch
 from vm.fabric import masters_cleared
-from vm.nvme import Nvme, Told, failed, versions
+from vm.nvme import Nvme, Told, failed, limit, versions
 from vm.vfio import DRIVER, NO_IOMMU
 
 DRIVE = Drive("disk", size=16)
@@ -32,11 +32,6 @@ HUNDREDS = 300
 SOME = 20
 
 
-def limit(vm: Vm, rate: int) -> None:
-    """Sets how many commands the drive executes in a second; 0 is no limit."""
-    vm.qmp.hmp(f"block_set_io_throttle {DRIVE.id} 0 0 0 {rate} 0 0")
-
-
 def complete(vm: Vm, nvme: Nvme, told: Told) -> None:
     """Waits until no command is under way."""
     vm.wait_for("all commands to complete", lambda: not nvme.reap(told))
@@ -55,7 +50,7 @@ def taken_over(vm: Vm, new: Guest, path: list[Pci], told: Told) -> None:
     check.true("commands completed over the jump", during > 0)
     check.true("commands are under way", left > 0)
 
-    limit(vm, 0)
+    limit(vm, DRIVE, 0)
     complete(vm, nvme, told)
     commands = len(READ) + len(READ) + len(WRITTEN)
     check.empty("what is wrong with the commands", told.problems(commands))
@@ -85,7 +80,7 @@ def story(vm: Vm, preserve: bool) -> None:
     complete(vm, nvme, told)
 
     vm.step("hundreds of commands are under way")
-    limit(vm, max(int(20 / old.hello.uptime), 1))
+    limit(vm, DRIVE, max(int(20 / old.hello.uptime), 1))
     nvme.read(READ, 1)
     nvme.write(WRITTEN, 2)
     first = len(told.done)

@@ -9,8 +9,8 @@ from typing import ClassVar, Self
 
 from . import check
 from .pci import Pci
-from .session import Fd, Session
-from .vfio import DRIVER, Vfio
+from .session import Eventfd, Fd, Session
+from .vfio import DRIVER, MSIX, Vfio
 
 
 class Driven:
@@ -27,10 +27,12 @@ class Driven:
         self.guest = memory.guest
 
     @classmethod
-    def start(cls, function: Pci) -> Self:
-        """Binds a device to vfio-pci, and starts it with memory of its own."""
+    def start(cls, function: Pci, *vectors: Eventfd) -> Self:
+        """Binds a device to vfio-pci, and starts it with memory and vectors of its own."""
         function.bind(DRIVER)
         driven = cls(Vfio(function), function.guest.memfd(cls.NAME))
+        if vectors:
+            driven.device.set_irqs(MSIX, 0, *vectors)
         ioas = driven.device.attach().number
         driven._dma("prepare", ioas, cls.PAGES)
         driven.request("start")

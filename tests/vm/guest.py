@@ -9,7 +9,7 @@ from .agent import Hello, Port
 from .errors import Failure, GuestGone
 from .liveupdate import Entry
 from .pci import Pci
-from .session import Fd, Session
+from .session import Eventfd, Fd, Session
 
 KHO = "/sys/kernel/debug/kho"
 Request = Sequence[wire.Word]
@@ -145,6 +145,10 @@ class Guest:
     def memfd(self, name: str) -> Fd:
         """Creates a memfd."""
         return self.new_fd("fd.memfd", name)
+
+    def eventfd(self) -> Eventfd:
+        """Creates an eventfd."""
+        return Eventfd(self, int(self.request("fd.eventfd")[0]))
 
     def run(self, program: str, *arguments: str) -> Process:
         """Starts a program of the machine."""

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .drivers import Driven
+from .machine import Drive
 from .pci import Pci
+from .vm import Vm
 
 BLOCK = 4096
 _STATUS, _STATUS_FATAL = 0x1C, 1 << 1
@@ -69,6 +71,17 @@ class Nvme(Driven):
             first, count = (int(part) for part in word.split(b":"))
             told.done += range(first, first + count)
         return told.in_flight
+
+
+def limit(vm: Vm, drive: Drive, rate: int) -> None:
+    """Sets how many commands a drive executes in a second; 0 is no limit."""
+    vm.qmp.hmp(f"block_set_io_throttle {drive.id} 0 0 0 {rate} 0 0")
+
+
+def written(vm: Vm, drive: Drive) -> int:
+    """How many writes a drive has executed."""
+    (device,) = (item for item in vm.qmp.command("query-blockstats") if item["device"] == drive.id)
+    return int(device["stats"]["wr_operations"])
 
 
 def failed(function: Pci) -> bool:

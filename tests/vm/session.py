@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import json
+from errno import EAGAIN
 from typing import TYPE_CHECKING, Any
+
+from .errors import GuestError
 
 if TYPE_CHECKING:
     from .guest import Guest
@@ -56,6 +59,20 @@ class Fd:
     @size.setter
     def size(self, length: int) -> None:
         self.guest.request("fd.truncate", self.number, length)
+
+
+class Eventfd(Fd):
+    """What an interrupt signals."""
+
+    @property
+    def events(self) -> int:
+        """How often it was signalled since the last time."""
+        try:
+            return int(self.guest.request("fd.events", self.number)[0])
+        except GuestError as err:
+            if err.errno != EAGAIN:
+                raise
+            return 0
 
 
 class Session:

@@ -2,17 +2,20 @@
 """A USB controller (heart.py) that user space drives through vfio-pci."""
 
 from .guest import Guest
-from .heart import PAGE, Heart
+from .heart import HC_INTERRUPT_STATUS, PAGE, Heart
 from .machine import Device, endpoint, root_port, switch
 from .machine import device as machine_device
 from .pci import Pci
 from .session import Fd, Session
-from .vfio import DRIVER, Vfio
+from .vfio import DRIVER, INTX, Vfio
 from .vm import Vm
 
 # Where the controller finds its page if an IOMMU translates.
 IOVA = 0x0FF00000
 DEVICE, AREA = 1, 2
+# Registers that enable and disable interrupts.
+_HC_INTERRUPT_ENABLE, _HC_INTERRUPT_DISABLE = 0x10, 0x14
+_START_OF_FRAME, _MASTER_ENABLE = 1 << 2, 1 << 31
 
 
 def behind_switch(id: str = "usb", port: str = "rp", slot: str = "4") -> list[Device]:
@@ -76,3 +79,26 @@ class VfioHeart:
         """Closes what user space has of it."""
         self.device.close()
         self.memory.close()
+
+
+class FrameInterrupt:
+    """The interrupt of a controller at the start of each frame: INTx."""
+
+    def __init__(self, vm: Vm, beat: VfioHeart) -> None:
+        self._vm = vm
+        self._device = beat.device
+        self.eventfd = beat.function.guest.eventfd()
+        self._device.set_irqs(INTX, 0, self.eventfd)
+
+    def comes(self) -> None:
+        """It comes, more than once, and is disabled then."""
+        registers = self._device.file
+        registers.store(_HC_INTERRUPT_ENABLE, _MASTER_ENABLE | _START_OF_FRAME)
+        for _ in range(2):
+            self._vm.wait_for("an interrupt", lambda: self.eventfd.events > 0)
+            registers.store(HC_INTERRUPT_STATUS, _START_OF_FRAME)
+            self._device.unmask()
+        registers.store(_HC_INTERRUPT_DISABLE, _START_OF_FRAME)
+        registers.store(HC_INTERRUPT_STATUS, _START_OF_FRAME)
+        self._device.unmask()
+        self._vm.wait_for("the last one", lambda: self.eventfd.events == 0)

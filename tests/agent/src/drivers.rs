@@ -4,7 +4,7 @@
 //!
 //! They keep no state in this program, so that the next kernel's agent can continue: each request
 //! is given the device and a memfd. The memfd has the rings and buffers of the device, and what the
-//! driver has to know about them ([`memory`]). Interrupts are not used.
+//! driver has to know about them ([`memory`]). They do not wait for interrupts.
 //!
 //! ```text
 //!  old kernel  vfio.bind, vfio.attach, dma.prepare, DRIVER.start ... requests ...

@@ -22,6 +22,7 @@ mod files;
 mod frames;
 mod hello;
 mod iommufd;
+mod irqs;
 mod kexec;
 mod luo;
 mod memory;

@@ -53,6 +53,69 @@ pub(crate) fn memfd_create(name: &CStr) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+pub(crate) fn eventfd() -> io::Result<OwnedFd> {
+    // SAFETY: No pointers are passed.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    check(fd.into())?;
+    // SAFETY: The call created this descriptor, and nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Lets the calling thread run on one CPU only.
+pub(crate) fn pin(cpu: usize) -> io::Result<()> {
+    // SAFETY: Arrays of integers, for which zero is a valid value.
+    let mut cpus: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+
+    // SAFETY: The number is checked by the macro of the C library.
+    unsafe { libc::CPU_SET(cpu, &mut cpus) };
+    // SAFETY: The pointer is to a live set of the size that is passed.
+    let result = unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &cpus) };
+    check(result.into()).map(drop)
+}
+
+/// `struct __user_cap_header_struct`
+#[repr(C)]
+struct CapHeader {
+    version: u32,
+    pid: libc::c_int,
+}
+
+/// `struct __user_cap_data_struct`
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+struct CapData {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+/// `_LINUX_CAPABILITY_VERSION_3`: two words of each set.
+const CAP_VERSION: u32 = 0x2008_0522;
+
+/// Takes a capability from the calling thread, for ever.
+pub(crate) fn drop_capability(capability: u32) -> io::Result<()> {
+    let mut header = CapHeader {
+        version: CAP_VERSION,
+        pid: 0,
+    };
+    let mut data = [CapData::default(); 2];
+
+    // SAFETY: The pointers are to a live header, and to as much data as its version says.
+    let result = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) };
+    check(result)?;
+    for (word, bits) in (0..).zip(&mut data) {
+        let lost = u64::from(capability)
+            .checked_sub(32 * word)
+            .and_then(|bit| 1u32.checked_shl(u32::try_from(bit).ok()?))
+            .unwrap_or(0);
+        bits.effective &= !lost;
+        bits.permitted &= !lost;
+    }
+    // SAFETY: As above.
+    let result = unsafe { libc::syscall(libc::SYS_capset, &raw mut header, data.as_ptr()) };
+    check(result).map(drop)
+}
+
 pub(crate) fn fallocate(fd: &OwnedFd, len: u64) -> io::Result<()> {
     let len =
         libc::off_t::try_from(len).map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))?;
@@ -186,9 +249,29 @@ pub(crate) fn ioctl<T: IoctlArgument>(
     request: libc::Ioctl,
     argument: &mut T,
 ) -> io::Result<()> {
+    ioctl_value(fd, request, argument).map(drop)
+}
+
+/// An ioctl whose result is a descriptor.
+pub(crate) fn ioctl_fd<T: IoctlArgument>(
+    fd: &OwnedFd,
+    request: libc::Ioctl,
+    argument: &mut T,
+) -> io::Result<OwnedFd> {
+    let result = ioctl_value(fd, request, argument)?;
+    // SAFETY: On success the kernel has just installed this descriptor, and nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(result) })
+}
+
+fn ioctl_value<T: IoctlArgument>(
+    fd: &OwnedFd,
+    request: libc::Ioctl,
+    argument: &mut T,
+) -> io::Result<libc::c_int> {
     // SAFETY: The pointer is to a live `T`, and by the trait the kernel only accesses that.
     let result = unsafe { libc::ioctl(fd.as_raw_fd(), request, std::ptr::from_mut(argument)) };
-    check(result.into()).map(drop)
+    check(result.into())?;
+    Ok(result)
 }
 
 /// A shared mapping of a file.
@@ -251,6 +334,18 @@ impl Mapping {
         let result =
             unsafe { libc::madvise(self.start.as_ptr().cast(), self.len, libc::MADV_PAGEOUT) };
         check(result.into()).map(drop)
+    }
+
+    /// Writes four bytes of the mapping to a file, which fails with `EFAULT` if they cannot be
+    /// accessed.
+    pub(crate) fn copy(&self, to: &OwnedFd) -> io::Result<()> {
+        // SAFETY: The kernel checks the address; the length is within the mapping, which has whole
+        // pages.
+        let result = unsafe { libc::pwrite(to.as_raw_fd(), self.start.as_ptr().cast(), 4, 0) };
+        if result < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
     }
 
     /// Reads a byte.

@@ -7,7 +7,9 @@
 
 use std::ffi::CString;
 use std::ffi::OsStr;
+use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
+use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::str::FromStr;
@@ -20,6 +22,7 @@ use crate::fds::Fds;
 use crate::files;
 use crate::frames;
 use crate::iommufd;
+use crate::irqs;
 use crate::kexec;
 use crate::luo;
 use crate::memory;
@@ -115,6 +118,7 @@ impl Primitives {
             Some(("nvme", verb)) => drivers::nvme(&self.fds, verb, &mut args),
             Some(("iommufd", verb)) => self.iommufd(verb, &mut args),
             Some(("process", verb)) => self.process(verb, &mut args),
+            Some(("thread", verb)) => Self::thread(verb, &mut args),
             Some(("kernel", verb)) => Self::kernel(verb, &mut args),
             _ => Err(Errno::invalid(format!("no verb {verb:?}"))),
         }?;
@@ -144,6 +148,9 @@ impl Primitives {
         if verb == "memfd" {
             return Ok(number(self.fds.add(memory::memfd(&args.string()?)?)));
         }
+        if verb == "eventfd" {
+            return Ok(number(self.fds.add(irqs::eventfd()?)));
+        }
         let fd = args.number()?;
         if verb == "close" {
             return self.fds.close(fd).map(|()| vec![]);
@@ -161,6 +168,7 @@ impl Primitives {
             "frames" => frames::take(&fd, args.bytes()?),
             "pages" => Ok(vec![pages::entries(&fd, args.number()?, args.number()?)?]),
             "allocate" => memory::allocate(&fd, args.number()?).map(|()| vec![]),
+            "events" => Ok(number(irqs::events(&fd)?)),
             "fill" => pages::fill(&fd, args.number()?).map(|()| vec![]),
             "page_out" => pages::page_out(&fd, args.number()?, args.number()?).map(|()| vec![]),
             _ => Err(Errno::invalid(format!("no verb fd.{verb}"))),
@@ -190,6 +198,18 @@ impl Primitives {
             "start" => vfio::start(&device).map(|()| vec![]),
             "reset" => vfio::reset(&device).map(|()| vec![]),
             "hot_reset" => vfio::hot_reset(&device).map(|()| vec![]),
+            "info" => vfio::info(&device).map(|()| vec![]),
+            "set_irqs" => {
+                let (index, start) = (args.number()?, args.number()?);
+                let eventfds = self.descriptors(args)?;
+                irqs::set(&device, index, start, &eventfds).map(|()| vec![])
+            }
+            "unmask" => irqs::unmask(&device).map(|()| vec![]),
+            "export" => {
+                let export = vfio::export(&device, args.number()?, args.number()?)?;
+                Ok(number(self.fds.add(export)))
+            }
+            "until_refused" => vfio::until_refused(&device, args.number()?).map(|()| vec![]),
             "low_power" => vfio::low_power(&device).map(|()| vec![]),
             "group_device" => vfio::group_device(&device, args.bytes()?).map(|()| vec![]),
             "read" => Ok(vec![vfio::config_read(
@@ -221,8 +241,28 @@ impl Primitives {
         .map(|()| vec![])
     }
 
+    /// The rest of the arguments, each a descriptor.
+    fn descriptors(&self, args: &mut Args<'_>) -> Result<Vec<RawFd>> {
+        let mut found = Vec::new();
+
+        while args.end().is_err() {
+            found.push(self.file_at(args)?.as_raw_fd());
+        }
+        Ok(found)
+    }
+
     fn file_at(&self, args: &mut Args<'_>) -> Result<Arc<OwnedFd>> {
         self.fds.get(args.number()?)
+    }
+
+    /// The calling thread.
+    fn thread(verb: &str, args: &mut Args<'_>) -> Result<Vec<Word>> {
+        match verb {
+            "pin" => sys::pin(args.number()?)?,
+            "drop_capability" => sys::drop_capability(args.number()?)?,
+            _ => return Err(Errno::invalid(format!("no verb thread.{verb}"))),
+        }
+        Ok(vec![])
     }
 
     /// Other programs.

@@ -17,12 +17,13 @@ use crate::sys;
 use crate::sys::Mapping; //
 
 /// `_IO(VFIO_TYPE, VFIO_BASE + nr)`
-const fn io(nr: u8) -> libc::Ioctl {
+pub(crate) const fn io(nr: u8) -> libc::Ioctl {
     // CAST: two bytes always fit.
     0x3b << 8 | (100 + nr) as libc::Ioctl
 }
 
 const GROUP_GET_DEVICE_FD: libc::Ioctl = io(6);
+const DEVICE_GET_INFO: libc::Ioctl = io(7);
 const DEVICE_GET_REGION_INFO: libc::Ioctl = io(8);
 const DEVICE_RESET: libc::Ioctl = io(11);
 const DEVICE_PCI_HOT_RESET: libc::Ioctl = io(13);
@@ -32,6 +33,15 @@ const DEVICE_ATTACH_IOMMUFD_PT: libc::Ioctl = io(19);
 
 /// `VFIO_PCI_CONFIG_REGION_INDEX`. BARs have their own number.
 const CONFIG: u32 = 7;
+
+/// `struct vfio_device_info`, up to the optional capabilities.
+#[repr(C)]
+struct DeviceInfo {
+    argsz: u32,
+    flags: u32,
+    num_regions: u32,
+    num_irqs: u32,
+}
 
 /// `struct vfio_region_info`
 #[repr(C)]
@@ -79,6 +89,21 @@ struct Feature {
 /// `VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY`
 const LOW_POWER_ENTRY: u32 = 1 << 17 | 3;
 
+/// `struct vfio_device_feature` with a `struct vfio_device_feature_dma_buf` of one range.
+#[repr(C)]
+struct DmaBuf {
+    feature: Feature,
+    region_index: u32,
+    open_flags: u32,
+    dma_buf_flags: u32,
+    nr_ranges: u32,
+    offset: u64,
+    length: u64,
+}
+
+/// `VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_DMA_BUF`
+const GET_DMA_BUF: u32 = 1 << 16 | 11;
+
 /// The name of a PCI device, with an end.
 #[repr(C)]
 struct Name([u8; 16]);
@@ -88,6 +113,7 @@ struct Nothing;
 
 const _: () = assert!(size_of::<BindIommufd>() == 16 && offset_of!(BindIommufd, out_devid) == 12);
 const _: () = assert!(size_of::<AttachIommufdPt>() == 12);
+const _: () = assert!(size_of::<DmaBuf>() == 40 && offset_of!(DmaBuf, offset) == 24);
 const _: () = assert!(size_of::<RegionInfo>() == 32 && offset_of!(RegionInfo, size) == 16);
 
 // SAFETY: It begins with its own size, and the kernel writes no more than that many bytes.
@@ -96,6 +122,10 @@ unsafe impl sys::IoctlArgument for BindIommufd {}
 unsafe impl sys::IoctlArgument for AttachIommufdPt {}
 // SAFETY: As above.
 unsafe impl sys::IoctlArgument for RegionInfo {}
+// SAFETY: As above.
+unsafe impl sys::IoctlArgument for DeviceInfo {}
+// SAFETY: As above.
+unsafe impl sys::IoctlArgument for DmaBuf {}
 // SAFETY: As above.
 unsafe impl sys::IoctlArgument for HotReset {}
 // SAFETY: As above.
@@ -154,6 +184,37 @@ pub(crate) fn low_power(device: &OwnedFd) -> Result<()> {
     Ok(sys::ioctl(device, DEVICE_FEATURE, &mut argument)?)
 }
 
+/// Asks how many regions and interrupts there are.
+pub(crate) fn info(device: &OwnedFd) -> Result<()> {
+    let mut argument = DeviceInfo {
+        argsz: 16,
+        flags: 0,
+        num_regions: 0,
+        num_irqs: 0,
+    };
+
+    Ok(sys::ioctl(device, DEVICE_GET_INFO, &mut argument)?)
+}
+
+/// Exports the beginning of a BAR as a dma-buf.
+pub(crate) fn export(device: &OwnedFd, index: u32, length: u64) -> Result<OwnedFd> {
+    let mut argument = DmaBuf {
+        feature: Feature {
+            argsz: 40,
+            flags: GET_DMA_BUF,
+        },
+        region_index: index,
+        // CAST: a flag that is positive.
+        open_flags: libc::O_CLOEXEC as u32,
+        dma_buf_flags: 0,
+        nr_ranges: 1,
+        offset: 0,
+        length,
+    };
+
+    Ok(sys::ioctl_fd(device, DEVICE_FEATURE, &mut argument)?)
+}
+
 /// Tries to open a device through its group, which has no container.
 pub(crate) fn group_device(group: &OwnedFd, device: &[u8]) -> Result<()> {
     let mut name = Name([0; 16]);
@@ -186,6 +247,17 @@ pub(crate) fn bar(device: &OwnedFd, index: u32) -> Result<Mapping> {
     let size = usize::try_from(region.size).map_err(|err| Errno::invalid(err.to_string()))?;
 
     Ok(Mapping::writable(device, region.offset, size)?)
+}
+
+/// Maps a BAR, and accesses it until this fails. The mapping stays: to unmap it, the kernel may have
+/// to wait for a CPU that stands still.
+pub(crate) fn until_refused(device: &OwnedFd, index: u32) -> Result<()> {
+    let copy = sys::memfd_create(c"copy")?;
+    let mapping = std::mem::ManuallyDrop::new(bar(device, index)?);
+
+    loop {
+        mapping.copy(&copy)?;
+    }
 }
 
 /// Reads up to `len` bytes of config space.

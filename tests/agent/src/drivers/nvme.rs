@@ -43,6 +43,8 @@ const CREATE_SUBMISSIONS: u32 = 0x01;
 const CREATE_COMPLETIONS: u32 = 0x05;
 const IDENTIFY: u32 = 0x06;
 const PHYSICALLY_CONTIGUOUS: u32 = 1 << 0;
+/// Completions of the I/O queue raise the first vector, like those of the admin queue.
+const INTERRUPTS_ENABLED: u32 = 1 << 1;
 
 /// The only namespace that is used.
 const NAMESPACE: u32 = 1;
@@ -196,7 +198,7 @@ impl Controller {
         let size = queue::last(queue::IO_ENTRIES)? << 16 | 1;
 
         let mut command = Command::new(CREATE_COMPLETIONS, 0, completions);
-        command.arguments([size, PHYSICALLY_CONTIGUOUS, 0]);
+        command.arguments([size, INTERRUPTS_ENABLED | PHYSICALLY_CONTIGUOUS, 0]);
         self.admin(&command)?;
         let mut command = Command::new(CREATE_SUBMISSIONS, 0, submissions);
         command.arguments([size, 1 << 16 | PHYSICALLY_CONTIGUOUS, 0]);

@@ -8,12 +8,15 @@
 #define _LINUX_VFIO_PCI_LIVEUPDATE_H
 
 #include <linux/kho/abi/vfio_pci.h>
+#include <linux/pci_regs.h>
 #include <linux/types.h>
 
 struct file;
 struct pci_dev;
 
 #ifdef CONFIG_VFIO_PCI_LIVEUPDATE
+#define VFIO_PCI_LIVEUPDATE_VECTORS	(PCI_MSIX_FLAGS_QSIZE + 1)
+
 /**
  * struct vfio_pci_liveupdate - Live Update state of a VFIO PCI device
  * @file:	The file of the device that LUO holds.
@@ -22,9 +25,12 @@ struct pci_dev;
  * @command:	COMMAND when the device was frozen.
  * @msi:	MSI Message Control when the device was frozen.
  * @msix:	MSI-X Message Control when the device was frozen.
+ * @unsignalled: MSI and MSI-X vectors that have to be signalled when they are set
+ *		up, since the device was running before.
  *
  * Changed with the memory_lock of the device held for writing. @frozen is changed
- * with its irqlock held as well.
+ * with its irqlock held as well, and @unsignalled is protected by its igate once
+ * the device is open.
  */
 struct vfio_pci_liveupdate {
 	struct file *file;
@@ -33,6 +39,7 @@ struct vfio_pci_liveupdate {
 	u16 command;
 	u16 msi;
 	u16 msix;
+	DECLARE_BITMAP(unsignalled, VFIO_PCI_LIVEUPDATE_VECTORS);
 };
 
 /**

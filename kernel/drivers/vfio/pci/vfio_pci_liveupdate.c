@@ -12,12 +12,14 @@
  *                may_open()    nobody but who retrieves the file
  *                retrieve()    a file as if the device node had been opened
  *                bind          the device is enabled as it runs
+ *                SET_IRQS      each vector is signalled once
  *                finish()      a device like any other
  *
  * Drivers that share vfio-pci-core say with vfio_device_ops.liveupdate that all
  * state of their devices is in the devices.
  */
 
+#include <linux/bitmap.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/pci.h>
@@ -76,6 +78,20 @@ void vfio_pci_take_over_config(struct vfio_pci_core_device *vdev)
 	if (vfio_pci_takes_over(vdev))
 		*(__le16 *)&vdev->vconfig[PCI_COMMAND] &=
 			cpu_to_le16(~PCI_COMMAND_INTX_DISABLE);
+}
+
+/*
+ * What a running device has sent since the previous kernel froze it is lost, so
+ * user space has to look when it sets up a vector.
+ */
+void vfio_pci_take_over_irqs(struct vfio_pci_core_device *vdev)
+{
+	struct vfio_pci_liveupdate *lu = &vdev->liveupdate;
+
+	if (vfio_pci_takes_over(vdev))
+		bitmap_fill(lu->unsignalled, VFIO_PCI_LIVEUPDATE_VECTORS);
+	else
+		bitmap_zero(lu->unsignalled, VFIO_PCI_LIVEUPDATE_VECTORS);
 }
 
 int vfio_pci_core_may_open(struct vfio_device *core_vdev)

@@ -12,9 +12,11 @@ void vfio_pci_liveupdate_init(void);
 bool vfio_pci_is_live(struct vfio_pci_core_device *vdev);
 bool vfio_pci_is_frozen(struct vfio_pci_core_device *vdev);
 bool vfio_pci_takes_over(struct vfio_pci_core_device *vdev);
-void vfio_pci_take_over(struct vfio_pci_core_device *vdev);
 void vfio_pci_forget_master(struct vfio_pci_core_device *vdev);
 void vfio_pci_take_over_config(struct vfio_pci_core_device *vdev);
+void vfio_pci_take_over_irqs(struct vfio_pci_core_device *vdev);
+void vfio_pci_signal_first(struct vfio_pci_core_device *vdev,
+			   unsigned int start, unsigned int count);
 #else
 static inline void vfio_pci_liveupdate_init(void)
 {
@@ -40,6 +42,15 @@ static inline void vfio_pci_forget_master(struct vfio_pci_core_device *vdev)
 }
 
 static inline void vfio_pci_take_over_config(struct vfio_pci_core_device *vdev)
+{
+}
+
+static inline void vfio_pci_take_over_irqs(struct vfio_pci_core_device *vdev)
+{
+}
+
+static inline void vfio_pci_signal_first(struct vfio_pci_core_device *vdev,
+					 unsigned int start, unsigned int count)
 {
 }
 #endif

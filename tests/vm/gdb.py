@@ -29,6 +29,7 @@ class Gdb:
         self._sock = socket.socket(socket.AF_UNIX)
         self._timeout = timeout
         self._pending = b""
+        self._stopped = 0
         # Relative to the directory, since the path of a socket has a limited length.
         directory = os.open(path.parent, os.O_PATH)
         try:
@@ -83,8 +84,19 @@ class Gdb:
     def wait(self, timeout: float) -> None:
         """Waits until the guest reaches a breakpoint."""
         answer = self._answer(time.monotonic() + timeout)
-        if not answer.startswith("T05"):
+        match = re.match("T05thread:([0-9a-f]+);", answer)
+        if not match:
             raise Failure(f"the guest stopped for another reason: {answer}")
+        self._stopped = int(match[1], 16)
+
+    def resume_others(self, cpus: int) -> None:
+        """Lets all CPUs continue but the one that is at the breakpoint."""
+        others = (number for number in range(1, cpus + 1) if number != self._stopped)
+        self._send("vCont" + "".join(f";c:{number:x}" for number in others))
+
+    def stop(self) -> None:
+        """Stops all CPUs."""
+        self._sock.sendall(b"\x03")
 
     def leave(self, address: int) -> None:
         """Removes the breakpoint, lets the guest continue and disconnects."""

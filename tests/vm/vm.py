@@ -38,6 +38,7 @@ class Vm:
     cables: dict[str, Cable]
     _qemu: Qemu
     _port: Port
+    _debugger: gdb.Gdb
 
     def __init__(
         self, machine: Machine, config: str, directory: Path, accel: Sequence[str]
@@ -161,7 +162,11 @@ class Vm:
         self._kernel = chosen
 
     def _leave(
-        self, kernel: str, at_jump: Callable[[], None] | None, stop_at: str = LAST_FUNCTION
+        self,
+        kernel: str,
+        at_jump: Callable[[], None] | None,
+        stop_at: str = LAST_FUNCTION,
+        first: Callable[[], None] = lambda: None,
     ) -> int:
         """Starts kexec; `at_jump` is called when the kernel reaches a function."""
         if at_jump is None:
@@ -172,14 +177,25 @@ class Vm:
         try:
             debugger.break_at(address)
             debugger.resume()
+            first()
             number = self.guest.leave().send("kernel.kexec")
             debugger.wait(self.limits.boot)
+            self._debugger = debugger
             at_jump()
             debugger.leave(address)
         finally:
             debugger.close()
         self.qmp.hmp("gdbserver none")
         return number
+
+    def let_others_run(self, what: str, condition: Callable[[], bool]) -> None:
+        """In `at_jump`: the other CPUs go on until the condition is true.
+
+        They must not wait for the one that stands still.
+        """
+        self._debugger.resume_others(self.machine.cpus)
+        self.wait_for(what, condition)
+        self._debugger.stop()
 
     def jump(
         self,
@@ -188,17 +204,19 @@ class Vm:
         kernel: str | None = None,
         at_jump: Callable[[], None] | None = None,
         stop_at: str = LAST_FUNCTION,
+        first: Callable[[], None] = lambda: None,
     ) -> Guest:
         """Executes kexec, whatever is handed over.
 
         `at_jump` runs while the machine stands still at the end of the old kernel, or where
-        it comes to the function `stop_at`.
+        it comes to the function `stop_at`. `first` runs before, after the last time that the
+        machine had to stand still: then QEMU has drives execute all that is under way.
         A kernel that refuses raises its GuestError, and continues to run.
         """
         self.step(f"jump{f' with {arguments}' if arguments else ''}")
         guest, left = self.guest, self._kernel
         self.load(arguments, kernel)
-        number = self._leave(left, at_jump, stop_at)
+        number = self._leave(left, at_jump, stop_at, first)
         try:
             hello = self._port.hello(self.limits.boot, number)
         except GuestError:

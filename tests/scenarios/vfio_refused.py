@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
 """What of VFIO cannot be preserved is refused with a line, and what is preserved stays awake.
 
-Files of groups and containers, devices that are not bound to an iommufd, in a low power state, or
-with a driver that did not say that it can. Once a device is preserved, and until it is finished
-in the next kernel, user space cannot put it to sleep. Neither the cdev nor the group opens it
-there.
+Files of groups and containers, devices that are not bound to an iommufd, in a low power state,
+with an exported dma-buf, or with a driver that did not say that it can. Once a device is
+preserved, and until it is finished in the next kernel, user space can neither put it to sleep nor
+export its memory. Neither the cdev nor the group opens it there.
 """
 
 from errno import EBUSY, EINVAL, EOPNOTSUPP
 
 from vm import Guest, Machine, Pci, Vm, check, endpoint, root_port
+from vm.pages import PAGE
 from vm.session import Fd, Session
-from vm.vfio import DRIVER, NO_IOMMU, VARIANT, Vfio
+from vm.vfio import DRIVER, NO_IOMMU, VARIANT, Vfio, group_of, nobody_opens, node
 
 MACHINE = Machine(
     devices=[
@@ -45,7 +46,9 @@ def set_power(device: Vfio, function: Pci, state: int) -> None:
 
 
 def stays_awake(device: Vfio, function: Pci) -> None:
-    """User space cannot put the device to sleep."""
+    """User space cannot put the device to sleep, nor give its memory to others."""
+    with check.refused(EBUSY):
+        device.export(0, PAGE)
     control = function.capability(CAP_PM) + PM_CTRL
     with check.refused(EBUSY):
         device.low_power()
@@ -55,17 +58,10 @@ def stays_awake(device: Vfio, function: Pci) -> None:
     set_power(device, function, D0)
 
 
-def group_of(function: Pci) -> Fd:
-    """The group of a device without an IOMMU."""
-    number = function.guest.readlink(f"{function.path}/iommu_group").rsplit("/", 1)[1]
-    return function.guest.open(f"/dev/vfio/noiommu-{number}")
-
-
 def refuses(old: Guest, session: Session, function: Pci) -> Vfio:
     """Nothing of a device is preserved unless it is bound and awake."""
     function.bind(DRIVER)
-    (name,) = old.names(f"{function.path}/vfio-dev")
-    file = old.open(f"/dev/vfio/devices/{name}")
+    file = old.open(node(function))
     refused(session, file, EINVAL, "not a file of its node that is bound to an iommufd")
     container = old.open("/dev/vfio/vfio")
     refused(session, container, EINVAL, "files of groups and containers")
@@ -79,6 +75,12 @@ def refuses(old: Guest, session: Session, function: Pci) -> Vfio:
     set_power(device, function, D0)
     device.low_power()
     refused(session, file, EINVAL, "low power state")
+    device.close()
+
+    device = Vfio(function)
+    export = device.export(0, PAGE)
+    refused(session, device.file, EINVAL, "a dma-buf of it is exported")
+    export.close()
     return device
 
 
@@ -93,27 +95,20 @@ def story(vm: Vm) -> None:
     check.empty("outgoing", old.outgoing())
 
     vm.step("preserved, it stays awake")
-    device.close()
-    device = Vfio(nvme)
     session.preserve(device.file, DEVICE)
     stays_awake(device, nvme)
     new = vm.live_update()
     nvme = new.pci(nvme.bdf)
     nvme.bind(DRIVER)
     vm.step("nobody opens it")
-    (name,) = new.names(f"{nvme.path}/vfio-dev")
-    with check.refused(EBUSY):
-        new.open(f"/dev/vfio/devices/{name}")
-    group = group_of(nvme)
-    with check.refused(EBUSY):
-        new.request("vfio.group_device", group.number, nvme.bdf)
-    group.close()
+    nobody_opens(nvme)
     vm.step("incoming, it stays awake")
     session = new.retrieve_session()
     device = Vfio.retrieve(nvme, session, DEVICE)
     stays_awake(device, nvme)
     session.finish()
-    vm.step("finished, it may sleep")
+    vm.step("finished, it may sleep, and export its memory")
+    device.export(0, PAGE).close()
     set_power(device, nvme, D3)
     set_power(device, nvme, D0)
     device.low_power()

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Files are handed out while the drivers of their devices are being unbound, and nothing hangs.
 
-For each device, one thread retrieves the file and closes it again, while another one unbinds the
-driver and binds it. Whoever comes first wins: the file is handed out and the driver waits for its
+For each device, one thread retrieves the file, binds it and closes it again, while another one
+unbinds the driver and binds it. Whoever comes first wins: the file is handed out and the driver waits for its
 user, or the device is given back and the file is dead.
 """
 
-from errno import EAGAIN, ENODEV
+from errno import EAGAIN, EINVAL, ENODEV
 
 from vm import Guest, Machine, Pci, Vm, check, endpoint
 from vm.guest import StepCount, Stress
@@ -37,11 +37,13 @@ def rebinding(function: Pci) -> Stress:
 
 
 def retrieving(function: Pci, session: Session, token: int) -> Stress:
-    """A thread that retrieves the file and closes it."""
+    """A thread that retrieves the file, binds it and closes it."""
+    iommufd = function.guest.open("/dev/iommu")
     return function.guest.stress(
         f"retrieve {function}",
         ENDLESS,
         ("luo.retrieve_fd", session.fd.number, token),
+        ("vfio.bind", "$0", iommufd.number),
         ("fd.close", "$0"),
     )
 
@@ -88,8 +90,10 @@ def story(vm: Vm) -> None:
     rebound(vm, binders)
     handed_out = 0
     for thread in retrievers:
-        retrieve, _ = thread.stop(vm.limits.request)
+        retrieve, bind, _ = thread.stop(vm.limits.request)
         only("errors of retrieve", retrieve, EAGAIN, ENODEV)
+        # The file is bound already, since the session keeps it open.
+        only("errors of bind", bind, EINVAL)
         check.true("the file is dead in the end", retrieve.by_errno.get(ENODEV))
         handed_out += retrieve.ok
     check.true(f"files were handed out ({handed_out})", handed_out > COUNT)

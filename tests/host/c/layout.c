@@ -6,6 +6,7 @@
 #include <linux/kho/abi/pci.h>
 #include <linux/kho/abi/pci_blocks.h>
 #include <linux/kho/abi/pci_identity.h>
+#include <linux/kho/abi/vfio_pci.h>
 
 #define SIZE(type) printf(#type " size %zu\n", sizeof(struct type))
 #define FIELD(type, field)						\
@@ -38,6 +39,17 @@ static void identity(void)
 	       sizeof(((struct pci_identity_ser *)0)->entries[0]));
 }
 
+static void vfio_pci(void)
+{
+	printf("compatible %s\n", VFIO_PCI_FILE_COMPATIBLE);
+	printf("version %d\n", VFIO_PCI_FILE_VERSION);
+	SIZE(vfio_pci_file_ser);
+	FIELD(vfio_pci_file_ser, version);
+	FIELD(vfio_pci_file_ser, domain);
+	FIELD(vfio_pci_file_ser, bdf);
+	FIELD(vfio_pci_file_ser, reserved);
+}
+
 int main(void)
 {
 	printf("compatible %s\n", PCI_LUO_FLB_COMPATIBLE);
@@ -63,5 +75,6 @@ int main(void)
 	       sizeof(((struct pci_block_ser *)0)->devices[0]),
 	       (KHO_BLOCK_SIZE - sizeof(struct pci_block_ser)) / sizeof(struct pci_dev_ser));
 	identity();
+	vfio_pci();
 	return 0;
 }

@@ -2,7 +2,7 @@
 
 //! The parts of the core that need no kernel, built for the host.
 //!
-//! [`abi`] and [`logic`] are the files that the kernel compiles. The rest stands in for what the
+//! [`abi`], [`logic`] and [`vfio_pci`] are the files that the kernel compiles. The rest stands in for what the
 //! kernel brings, the functions of a machine, memory and an index, and checks the results against
 //! two implementations that share no code with the core:
 //!
@@ -17,6 +17,8 @@
 pub mod abi;
 #[path = "../../../src/logic/mod.rs"]
 pub mod logic;
+#[path = "../../../kernel/drivers/vfio/pci/liveupdate/format.rs"]
+pub mod vfio_pci;
 
 pub mod block;
 pub mod cases;

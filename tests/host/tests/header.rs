@@ -17,6 +17,11 @@ use pci_liveupdate_host::abi::{
     Ser,
     COMPATIBLE, //
 };
+use pci_liveupdate_host::vfio_pci::{
+    self,
+    FileSer,
+    Location, //
+};
 use std::{
     env,
     mem::{
@@ -151,6 +156,30 @@ fn rust_record_layout() -> String {
     lines.concat().join("\n") + "\n"
 }
 
+/// The layout of a file of VFIO PCI, in the same format.
+fn rust_vfio_pci_layout() -> String {
+    let compatible = vfio_pci::COMPATIBLE.to_str().expect("the name is ASCII");
+    let ser = FileSer::new(Location { domain: 0, bdf: 0 });
+
+    let lines = [
+        vec![
+            format!("compatible {compatible}"),
+            format!("version {}", vfio_pci::VERSION),
+            format!("vfio_pci_file_ser size {}", size_of::<FileSer>()),
+        ],
+        fields!(
+            "vfio_pci_file_ser",
+            FileSer,
+            ser,
+            version,
+            domain,
+            bdf,
+            reserved
+        ),
+    ];
+    lines.concat().join("\n") + "\n"
+}
+
 /// Compiles `c/layout.c` against the headers, and returns the program.
 fn compile() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -177,8 +206,11 @@ fn a_c_compiler_and_the_rust_types_agree_on_every_offset_size_and_name() {
     let c_layout = String::from_utf8(output.stdout).expect("it prints text");
 
     assert!(output.status.success());
-    assert_eq!(
-        c_layout,
-        rust_layout() + &rust_list_layout() + &rust_record_layout()
-    );
+    let layouts = [
+        rust_layout(),
+        rust_list_layout(),
+        rust_record_layout(),
+        rust_vfio_pci_layout(),
+    ];
+    assert_eq!(c_layout, layouts.concat());
 }

@@ -2,47 +2,47 @@
 
 //! What is handed over about a file.
 //!
-//! C header: [`include/linux/kho/abi/vfio_pci.h`](srctree/include/linux/kho/abi/vfio_pci.h)
+//! `include/linux/kho/abi/vfio_pci.h` states the same layout independently. The same file is
+//! compiled into the kernel and, by cargo, into the host tests.
 
-use core::mem::offset_of;
-use kernel::{
-    bindings,
-    fmt,
-    prelude::*, //
+use core::{
+    ffi::CStr,
+    fmt, //
 };
 use zerocopy_derive::{
+    FromBytes,
     Immutable,
+    IntoBytes,
     KnownLayout, //
 };
 
+/// The name by which another kernel knows the layout.
+pub const COMPATIBLE: &CStr = c"vfio-pci-cdev-v1";
+
 /// The version that this kernel writes, and the only one that it reads.
-const VERSION: u32 = bindings::VFIO_PCI_FILE_VERSION;
+pub const VERSION: u32 = 1;
 
 /// `struct vfio_pci_file_ser`
+#[derive(Clone, Copy, Debug, FromBytes, Immutable, IntoBytes, KnownLayout)]
 #[repr(C)]
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
-pub(crate) struct FileSer {
-    version: u32,
-    domain: u32,
-    bdf: u16,
-    reserved: u16,
+pub struct FileSer {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The PCI segment.
+    pub domain: u32,
+    /// `bus << 8 | devfn`.
+    pub bdf: u16,
+    /// 0.
+    pub reserved: u16,
 }
 
-const _: () = {
-    type C = bindings::vfio_pci_file_ser;
-
-    assert!(size_of::<FileSer>() == size_of::<C>());
-    assert!(offset_of!(FileSer, version) == offset_of!(C, version));
-    assert!(offset_of!(FileSer, domain) == offset_of!(C, domain));
-    assert!(offset_of!(FileSer, bdf) == offset_of!(C, bdf));
-    assert!(offset_of!(FileSer, reserved) == offset_of!(C, reserved));
-};
-
 /// Where a device is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Location {
-    pub(crate) domain: u32,
-    pub(crate) bdf: u16,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// The PCI segment.
+    pub domain: u32,
+    /// `bus << 8 | devfn`.
+    pub bdf: u16,
 }
 
 impl fmt::Display for Location {
@@ -59,32 +59,42 @@ impl fmt::Display for Location {
     }
 }
 
+/// Why the file of another kernel is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is in another version.
+    Version(u32),
+    /// What is reserved is used.
+    Reserved(u16),
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(found) => write!(f, "in version {found}, expected {VERSION}"),
+            Self::Reserved(found) => write!(f, "with {found:#x} where 0 is expected"),
+        }
+    }
+}
+
 impl FileSer {
-    /// Writes the location of the device.
-    pub(crate) fn write(&mut self, location: Location) {
-        *self = Self {
+    /// What is handed over about the file of a device.
+    pub const fn new(location: Location) -> Self {
+        Self {
             version: VERSION,
             domain: location.domain,
             bdf: location.bdf,
             reserved: 0,
-        };
+        }
     }
 
     /// Reads what another kernel wrote.
-    pub(crate) fn location(&self) -> Result<Location> {
+    pub const fn location(&self) -> Result<Location, Unreadable> {
         if self.version != VERSION {
-            pr_err!(
-                "a file is handed over in version {}, expected {VERSION}\n",
-                self.version
-            );
-            return Err(EPROTONOSUPPORT);
+            return Err(Unreadable::Version(self.version));
         }
         if self.reserved != 0 {
-            pr_err!(
-                "a file is handed over with {:#x} where 0 is expected\n",
-                self.reserved
-            );
-            return Err(EINVAL);
+            return Err(Unreadable::Reserved(self.reserved));
         }
 
         Ok(Location {

@@ -19,8 +19,10 @@
 
 use crate::{
     format::{
+        self,
         FileSer,
-        Location, //
+        Location,
+        Unreadable, //
     },
     table::{
         Entry,
@@ -121,7 +123,13 @@ fn read(handle: &Handle<Cpu>) -> Result<Location> {
         pr_err!("a file is handed over without memory: {err:?}\n");
     })?;
 
-    ser.location()
+    ser.location().map_err(|unreadable| {
+        pr_err!("a file is handed over {unreadable}\n");
+        match unreadable {
+            Unreadable::Version(_) => EPROTONOSUPPORT,
+            Unreadable::Reserved(_) => EINVAL,
+        }
+    })
 }
 
 /// Returns the device of a file that was not retrieved.
@@ -133,7 +141,7 @@ fn untouched(handle: &Handle<Cpu>) -> Option<ARef<pci::Device>> {
 
 #[vtable]
 impl Handler for Files {
-    const COMPATIBLE: &'static CStr = c"vfio-pci-cdev-v1";
+    const COMPATIBLE: &'static CStr = format::COMPATIBLE;
 
     type Access = Cpu;
     type Outgoing = KBox<Outgoing>;
@@ -147,7 +155,7 @@ impl Handler for Files {
         let mut ser = Preserved::<FileSer>::zeroed(size_of::<FileSer>())?;
         let (marked, pdev) = Marked::new(file)?;
 
-        ser.write(location(&pdev));
+        *ser = FileSer::new(location(&pdev));
         let outgoing = pdev.liveupdate_preserve()?;
         let address = ser.address();
         let entry = Entry::add(file, pdev, State::Outgoing { outgoing, marked })?;

@@ -31,12 +31,27 @@ use kernel::{
     prelude::*, //
 };
 
-mod format;
+pub mod format;
 mod handler;
 mod table;
 pub mod vfio;
 
 use handler::Files;
+
+/// Lets `pr_*!` print types that only know `core`.
+macro_rules! print_in_kernel {
+    ($($ty:ty),+ $(,)?) => {
+        $(
+            impl kernel::fmt::Display for $ty {
+                fn fmt(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
+                    ::core::fmt::Display::fmt(self, f)
+                }
+            }
+        )+
+    };
+}
+
+print_in_kernel!(format::Location, format::Unreadable);
 
 /// The handler, from boot on.
 struct VfioPciLiveUpdate {

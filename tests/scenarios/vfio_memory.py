@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """A preserved memfd stays where it is from before kexec until its session is finished.
 
-The next kernel has a movable zone, in which everything may be moved. Neither reclaim nor a
-mapping for a device moves the pages of the file, whether somebody holds it or not, and a
+The next kernel has a movable zone, in which everything may be moved. Neither reclaim, compaction
+nor a mapping for a device moves the pages of the file, whether somebody holds it or not, and a
 retrieve that fails does not free them. After finish they are pages like others.
 """
 
@@ -22,15 +22,18 @@ MACHINE = Machine(
     memory=1024,
 )
 # What the next kernel may move.
-MOVABLE = "movablecore=560M"
+MOVABLE = "movablecore=700M"
 
 TOKEN = 1
 COUNT = 256
 SIZE = COUNT * PAGE
 IOVA = 0x100000
-# Memory below is in use in the first kernel, which has its memfd where the next one has its
-# movable zone.
-BELOW = 512 << 20
+# The movable zone begins below this address.
+IN_MOVABLE_ZONE = 352 << 20
+STEP = 32 << 20
+# Compaction moves pages up, into blocks of two of these of which one is free.
+HALF_BLOCK = 1 << 20
+BLOCKS = 8
 # What was freed last is used first.
 PRESSURE = 64 << 20
 
@@ -51,26 +54,80 @@ def filled(guest: Guest, size: int) -> Fd:
     return file
 
 
+def leave_holes(guest: Guest, address: int) -> None:
+    """Leaves memory above an address that compaction can move pages to."""
+    above: list[Fd] = []
+    below: list[Fd] = []
+    while len(above) < 2 * BLOCKS:
+        file = guest.memfd("half")
+        pages.allocate(file, HALF_BLOCK)
+        (above if pages.addresses(file, 0, PAGE)[0] > address else below).append(file)
+    for file in (*above[::2], *below):
+        file.close()
+
+
+class Placed:
+    """A preserved memfd in what is the movable zone of the next kernel.
+
+    As much of the memory below as that takes is in use meanwhile, however much the kernel needs
+    itself. It is preserved as well, so it cannot be in the scratch memory of KHO.
+    """
+
+    def __init__(self, guest: Guest) -> None:
+        self._session = guest.create_session("below")
+        self._below: list[Fd] = []
+        while not self._preserved(guest):
+            file = guest.memfd("below")
+            pages.allocate(file, STEP)
+            self._session.preserve(file, len(self._below))
+            self._below.append(file)
+
+    def _preserved(self, guest: Guest) -> bool:
+        self.file, self.session = filled(guest, SIZE), guest.create_session()
+        self.session.preserve(self.file, TOKEN)
+        if min(pages.addresses(self.file)) >= IN_MOVABLE_ZONE:
+            return True
+        self.session.close()
+        self.file.close()
+        return False
+
+    def free_below(self) -> None:
+        """Frees the memory below."""
+        self._session.close()
+        for file in self._below:
+            file.close()
+
+
 class Memory:
     """The memfd, and where its pages are."""
 
     def __init__(self, vm: Vm, old: Guest) -> None:
         self._vm = vm
-        below = old.memfd("below")
-        pages.allocate(below, BELOW)
-        self.file = old.memfd("memory")
-        self.file.size = SIZE
+        placed = Placed(old)
+        self.file, self.session = placed.file, placed.session
         for number in range(COUNT):
             self.file.write(number * PAGE, mark(number))
-        self.session = old.create_session()
-        self.session.preserve(self.file, TOKEN)
         self.pages = pages.addresses(self.file)
-        below.close()
+        self._next_to_it = filled(old, SIZE)
+        leave_holes(old, max(self.pages))
+        placed.free_below()
 
     def stays(self, file: Fd) -> None:
         """The file has the same pages as in the old kernel."""
         moved = [page for page, was in zip(pages.addresses(file), self.pages) if page != was]
         check.equal("pages that have moved", len(moved), 0)
+
+    def stays_in_use(self) -> None:
+        """So it has after whatever may move pages of the kernel that preserves it."""
+        guest, other = self.file.guest, self._next_to_it
+        pages.swap_on(guest)
+        were = pages.addresses(other)
+        pages.compact(guest)
+        self.stays(self.file)
+        check.true("a file next to it has moved", pages.addresses(other) != were)
+        check.equal("KiB of the file that are swapped out", swaps(guest, self.file), 0)
+        self.stays(self.file)
+        check.true("another file is swapped out", swaps(guest, other) > 0)
 
     def untouched(self) -> None:
         """The pages have their content, wherever they belong now."""
@@ -121,6 +178,9 @@ def cannot_be_moved(guest: Guest, memory: Memory, file: Fd, ioas: Ioas) -> None:
     check.equal("KiB of the file that are swapped out", swaps(guest, file), 0)
     memory.stays(file)
     check.true("another file is swapped out", swaps(guest, other) > 0)
+    leave_holes(guest, max(memory.pages))
+    pages.compact(guest)
+    memory.stays(file)
 
     with check.refused(ENOMEM):
         ioas.map(file, 0, SIZE, IOVA)
@@ -142,12 +202,14 @@ def bound(guest: Guest) -> Vfio:
 
 def is_free(guest: Guest, before: int) -> None:
     """The memory of the file is free, give or take what the kernel itself needed."""
-    check.true("the memory is free", pages.free(guest) - before > COUNT * 3 // 4)
+    freed = pages.free(guest) - before
+    check.true(f"the memory is free ({freed} pages)", freed > COUNT * 3 // 4)
 
 
 def kept(vm: Vm) -> None:
     """The file is retrieved, given up, retrieved again and finished."""
     memory = Memory(vm, vm.boot())
+    memory.stays_in_use()
     new = vm.live_update(MOVABLE)
     check.true("the pages are movable", min(memory.pages) >= zone_movable(new))
     pinned = pages.pins(new)
@@ -171,6 +233,9 @@ def kept(vm: Vm) -> None:
     check.equal("pinned pages", pages.pins(new) - pinned, 0)
     check.equal("evictable pages", evictable(new, memory), COUNT)
     memory.stays(file)
+    leave_holes(new, max(memory.pages))
+    pages.compact(new)
+    check.true("the file has moved", pages.addresses(file) != memory.pages)
     check.true("the file is swapped out", swaps(new, file) > 0)
     ioas.map_file(file, 0, SIZE, IOVA)
     moved = pages.addresses(file)

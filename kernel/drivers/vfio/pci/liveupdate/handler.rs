@@ -84,7 +84,7 @@ fn handed_over(location: Location) -> Result<ARef<pci::Device>> {
 }
 
 /// Stops a device that nobody takes over. Nothing can be done about one that cannot be stopped.
-fn stop(dev: &pci::Device, reason: &CStr) {
+pub(crate) fn stop(dev: &pci::Device, reason: &CStr) {
     if dev.is_running() {
         let stopped = dev.liveupdate_abandon(reason);
 

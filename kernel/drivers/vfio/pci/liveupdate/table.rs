@@ -5,9 +5,12 @@
 //! The list is how a device finds its file when its driver is unbound, and how the new kernel finds
 //! the device of a file. What happens to a file happens with the state of its entry locked.
 
-use crate::vfio::{
-    self,
-    Marked, //
+use crate::{
+    handler,
+    vfio::{
+        self,
+        Marked, //
+    }, //
 };
 use core::{
     mem,
@@ -135,6 +138,8 @@ impl Entry {
         }
         self.set_closed();
         vfio::close(&self.pdev);
+        // Closing stops it only if it was bound. Nobody can retrieve it again.
+        handler::stop(&self.pdev, c"its driver is unbound");
         dev_warn!(
             self.pdev,
             "given back, since its driver is unbound; its file in a Live Update session is dead\n"

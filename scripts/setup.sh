@@ -15,7 +15,7 @@ packages=(
 	# to build the kernel
 	clang-19 lld-19 llvm-19 libclang-19-dev rustc-web rust-web-src
 	make gcc flex bison bc perl cpio kmod patch xz-utils
-	libc6-dev libelf-dev libdw-dev libssl-dev zlib1g-dev
+	libc6-dev libelf-dev libdw-dev libssl-dev zlib1g-dev uuid-dev
 	# to get its source
 	ca-certificates debian-archive-keyring git
 	# to build and check what runs on the host and in the guest

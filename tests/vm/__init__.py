@@ -10,7 +10,7 @@
 What a scenario needs can be imported from here.
 """
 
-from . import check, fabric, handover, liveupdate, pages, pci, sample, tracefs
+from . import check, fabric, handover, kselftest, liveupdate, pages, pci, sample, tracefs
 from .errors import CheckFailed, Failure, GuestError
 from .guest import Guest
 from .machine import Device, Drive, Machine, device, endpoint, root_port, switch
@@ -38,6 +38,7 @@ __all__ = [
     "endpoint",
     "fabric",
     "handover",
+    "kselftest",
     "liveupdate",
     "pages",
     "pci",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A running kernel, and the requests that a scenario can send to it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from . import liveupdate, wire
@@ -56,7 +56,12 @@ class Process:
 
     def line(self) -> str:
         """Waits for the next line of its output, which is empty if it has ended."""
-        return self._guest.request("process.line", self._number)[0].decode().rstrip()
+        return next(self.lines(), "")
+
+    def lines(self) -> Iterator[str]:
+        """All further lines of its output, until it has ended."""
+        while line := self._guest.request("process.line", self._number)[0]:
+            yield line.decode("utf-8", "replace").rstrip()
 
     def kill(self) -> None:
         """Kills it."""

@@ -30,6 +30,8 @@ class Ktap:
     def result(self, result: Result) -> None:
         """A result, after its diagnosis."""
         self._number += 1
+        for remark in result.remarks:
+            self.comment(f"{result.name}: {remark}")
         if not result.passed:
             for problem in result.problems:
                 self.comment(f"{result.name}: {problem}")
@@ -55,6 +57,7 @@ def save(suite: str, results: Sequence[Result]) -> None:
                 "passed": result.passed,
                 "seconds": round(result.seconds, 1),
                 "problems": result.problems,
+                "remarks": result.remarks,
             }
             for result in results
         ],

@@ -27,6 +27,8 @@ class Result:
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
     """Empty if it passed."""
+    remarks: list[str] = field(default_factory=list)
+    """What the scenario tells besides."""
     remains: list[str] = field(default_factory=list)
     directory: Path | None = None
 
@@ -82,6 +84,7 @@ def run_one(
         if narrate:
             vm.narrate = narrate
         _tell(scenario, vm, result)
+        result.remarks = vm.remarks
         if vm.booted:
             found = vm.console.findings(scenario.expected)
             result.problems += [f"console: {item}" for item in found]

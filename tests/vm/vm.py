@@ -58,6 +58,7 @@ class Vm:
         self._told = 0
         self.live_updates = 0
         """The number of live updates that were confirmed."""
+        self.remarks: list[str] = []
 
     def __enter__(self) -> "Vm":
         return self
@@ -96,6 +97,11 @@ class Vm:
         if self.booted:
             self._port.note(f"# {text}")
         self.narrate(line)
+
+    def remark(self, text: str) -> None:
+        """A step whose result is told with that of the scenario."""
+        self.remarks.append(text)
+        self.step(text)
 
     def _command_line(self, kernel: str, arguments: str) -> str:
         machine = self.machine

@@ -8,7 +8,16 @@
 
 command=${1:?usage: vm.sh list | demo | kunit CONFIG | run CONFIG [NAME...]}
 config=${2:-base}
+names=("${@:3}")
 runner=$top/tests/vm/run.py
+
+# other_kernel CONFIG SCENARIO [TARGET...]: build what a scenario needs besides, if it is
+# one of those that run.
+other_kernel() {
+	((${#names[@]} == 0)) || [[ " ${names[*]}" == *" $2"* ]] || return 0
+	seed base "$1"
+	"$top/scripts/kernel.sh" "$1" "${@:3}"
+}
 
 case $command in
 list)
@@ -22,10 +31,8 @@ kunit)
 	;;
 run)
 	# Its image is looked at, not booted.
-	if [[ $# -le 2 || " ${*:3}" == *' preflight'* ]]; then
-		seed base bench-off
-		"$top/scripts/kernel.sh" bench-off
-	fi
-	"$runner" run --config "$config" "${@:3}" || die "vm $config failed, see $cache/vm/$config"
+	other_kernel bench-off preflight
+	other_kernel module vfio-module bzImage modules
+	"$runner" run --config "$config" "${names[@]}" || die "vm $config failed, see $cache/vm/$config"
 	;;
 esac

@@ -224,6 +224,14 @@ class Guest:
         """The lines of the log that contain this text."""
         return [line for line in self.log(worst) if text in line]
 
+    def load_module(self, name: str, arguments: str = "") -> None:
+        """Loads a module of the machine."""
+        self.request("kernel.load_module", f"/{name}.ko", arguments)
+
+    def unload_module(self, name: str) -> None:
+        """Unloads a module, unless it is in use."""
+        self.request("kernel.unload_module", name.replace("-", "_"))
+
     def stress(self, name: str, passes: int, *steps: Request) -> Stress:
         """Repeats requests in a thread. `$N` in a step is the result of step N of the same pass."""
         self.request("stress.start", name, passes, *(wire.join(step) for step in steps))

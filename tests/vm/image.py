@@ -30,26 +30,26 @@ def kernel_path(config: str) -> str:
     return f"/kernel.{config}"
 
 
-def _archive(agent: Path, programs: Iterable[Path], kernels: Iterable[str]) -> bytes:
+def _archive(agent: Path, files: Iterable[Path], kernels: Iterable[str]) -> bytes:
     archive = Archive()
     archive.directory("dev")
     archive.character("dev/console", 5, 1)
     archive.file("init", agent.read_bytes(), 0o755)
-    for program in programs:
-        archive.file(program.name, program.read_bytes(), 0o755)
+    for file in files:
+        archive.file(file.name, file.read_bytes(), 0o755)
     for config in kernels:
         archive.file(kernel_path(config).lstrip("/"), paths.kernel_image(config).read_bytes())
     return archive.close()
 
 
-def initramfs(kernels: Iterable[str], programs: Iterable[Path] = ()) -> Path:
-    """The initramfs with these kernels and programs, written again when its contents changed."""
+def initramfs(kernels: Iterable[str], files: Iterable[Path] = ()) -> Path:
+    """The initramfs with these kernels and files, written again when its contents changed."""
     names = sorted(set(kernels))
-    programs = list(programs)
-    label = "-".join([*names, *(program.name for program in programs)])
+    files = list(files)
+    label = "-".join([*names, *(file.name for file in files)])
     path = paths.cache() / "vm" / f"initramfs-{label}.cpio"
     with _lock:
-        content = _archive(build_agent(), programs, names)
+        content = _archive(build_agent(), files, names)
         if not path.exists() or path.read_bytes() != content:
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh = path.with_suffix(f".{os.getpid()}")

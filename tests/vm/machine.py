@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The machine of a scenario: its PCI functions and their topology."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 ROOT = "pcie.0"
@@ -112,6 +112,8 @@ class Machine:
     drives: Sequence[Drive] = ()
     programs: Sequence[str] = ()
     """Programs of the kernel tree, which are in the guest by their file name."""
+    modules: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Modules by CONFIG, which are in the guest by their file name."""
     qemu: Sequence[str] = field(default=())
     """Additional arguments for QEMU."""
 

@@ -41,6 +41,11 @@ def program(config: str, name: str) -> Path:
     return existing(build(config) / name, f"make programs CONFIG={config}")
 
 
+def module(config: str, name: str) -> Path:
+    """A module of a kernel."""
+    return existing(build(config) / name, "make vm")
+
+
 def system_map(config: str) -> Path:
     """The file with the symbols of a kernel."""
     return existing(build(config) / "System.map", f"make kernel CONFIG={config}")

@@ -38,8 +38,11 @@ _DEBUG = Profile(
     no_leaks="kmemleak=off",
 )
 
+_BASE = Profile(memory=512, scratch="32M,96M,32M", boot=90, request=30)
+
 PROFILES = {
-    "base": Profile(memory=512, scratch="32M,96M,32M", boot=90, request=30),
+    "base": _BASE,
+    "module": _BASE,
     "debug": _DEBUG,
     # Counting instructions takes its time.
     "bench": Profile(memory=512, scratch="32M,96M,32M", boot=600, request=60),

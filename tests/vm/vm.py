@@ -113,12 +113,14 @@ class Vm:
     def boot(self, arguments: str = "") -> Guest:
         """Starts the machine. Returns when the agent of the first kernel is running."""
         self.step(f"a machine is switched on, kernel {self.config}")
-        programs = [paths.program(self.config, name) for name in self.machine.programs]
+        files = [paths.program(self.config, name) for name in self.machine.programs]
+        for config, names in self.machine.modules.items():
+            files += [paths.module(config, name) for name in names]
         command = [
             *self._accel,
             "-smp", str(self.machine.cpus),
             "-kernel", str(paths.kernel_image(self.config)),
-            "-initrd", str(image.initramfs(self._kernels, programs)),
+            "-initrd", str(image.initramfs(self._kernels, files)),
             "-append", self._command_line(self.config, arguments),
             *self._drives(),
             *self.machine.device_arguments(),

@@ -14,7 +14,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path; //
 
 use crate::errno::Result;
-use crate::sys;
 use crate::wire::Word; //
 
 /// Opens a file as `r`, `w` or `rw`, without creating or truncating it: the files of the guest
@@ -94,8 +93,4 @@ pub(crate) fn mode(path: &Path) -> Result<u32> {
 
 pub(crate) fn readlink(path: &Path) -> Result<Word> {
     Ok(fs::read_link(path)?.as_os_str().as_bytes().to_vec())
-}
-
-pub(crate) fn load_module(path: &Path, arguments: &std::ffi::CStr) -> Result<()> {
-    Ok(sys::finit_module(&File::open(path)?.into(), arguments)?)
 }

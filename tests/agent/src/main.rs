@@ -26,6 +26,7 @@ mod irqs;
 mod kexec;
 mod luo;
 mod memory;
+mod modules;
 mod pages;
 mod port;
 mod process;

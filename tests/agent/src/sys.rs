@@ -136,6 +136,12 @@ pub(crate) fn finit_module(module: &OwnedFd, arguments: &CStr) -> io::Result<()>
     check(result).map(drop)
 }
 
+pub(crate) fn delete_module(name: &CStr) -> io::Result<()> {
+    // SAFETY: The string ends with NUL.
+    let result = unsafe { libc::syscall(libc::SYS_delete_module, name.as_ptr(), libc::O_NONBLOCK) };
+    check(result).map(drop)
+}
+
 pub(crate) fn kexec_file_load(
     kernel: &OwnedFd,
     initrd: &OwnedFd,

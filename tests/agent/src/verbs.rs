@@ -26,6 +26,7 @@ use crate::irqs;
 use crate::kexec;
 use crate::luo;
 use crate::memory;
+use crate::modules;
 use crate::pages;
 use crate::process::Processes;
 use crate::stress::Stress;
@@ -284,7 +285,8 @@ impl Primitives {
     fn kernel(verb: &str, args: &mut Args<'_>) -> Result<Vec<Word>> {
         match verb {
             "log" => Ok(vec![sys::kernel_log()?]),
-            "load_module" => files::load_module(args.path()?, &args.string()?).map(|()| vec![]),
+            "load_module" => modules::load(args.path()?, &args.string()?).map(|()| vec![]),
+            "unload_module" => modules::unload(&args.string()?).map(|()| vec![]),
             "kexec_load" => {
                 kexec::load(args.path()?, args.path()?, &args.string()?).map(|()| vec![])
             }

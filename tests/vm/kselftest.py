@@ -53,6 +53,16 @@ class Tap:
         plans = [found for line in self.lines if (found := _PLAN.match(line))]
         return int(plans[0]["count"]) if plans else None
 
+    def judge(self, *skips: str) -> None:
+        """Fails unless each test passed, or was skipped for one of these reasons."""
+        check.empty(f"failures of {self.program}", self.others)
+        check.equal(f"status of {self.program}", self.status, PASS)
+        found = len(self.passed) + len(self.skipped)
+        if not self.passed or found != self.planned:
+            raise CheckFailed(f"{self.program}: {found} results instead of {self.planned}")
+        reasons = sorted(set(self.skipped.values()))
+        check.equal(f"reasons of {self.program} to skip", reasons, sorted(skips))
+
 
 def run(guest: Guest, program: str, *arguments: str) -> Tap:
     """Runs a program to its end. What it says on stderr is on the console."""
@@ -66,14 +76,8 @@ def run(guest: Guest, program: str, *arguments: str) -> Tap:
 
 
 def passed(vm: Vm, tap: Tap, *skips: str) -> None:
-    """Fails unless each test passed that was not skipped for one of these reasons."""
-    check.empty(f"failures of {tap.program}", tap.others)
-    check.equal(f"status of {tap.program}", tap.status, PASS)
-    found = len(tap.passed) + len(tap.skipped)
-    if not tap.passed or found != tap.planned:
-        raise CheckFailed(f"{tap.program}: {found} results instead of {tap.planned}")
-    reasons = Counter(tap.skipped.values())
-    check.equal(f"reasons of {tap.program} to skip", sorted(reasons), sorted(skips))
+    """Fails unless each test passed, or was skipped for one of these reasons. Tells how many."""
+    tap.judge(*skips)
     vm.remark(f"{tap.program}: {len(tap.passed)} passed, {len(tap.skipped)} skipped")
-    for reason, count in reasons.items():
+    for reason, count in Counter(tap.skipped.values()).items():
         vm.remark(f"{tap.program}: {count} skipped: {reason}")

@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import check, handover, kunit, probe
-from .errors import Failure, SetupError
+from . import check, handover, kselftest, kunit, probe
+from .errors import CheckFailed, Failure, SetupError
 from .machine import Machine, endpoint, root_port
 from .runner import Result, run_all
 from .scenario import Scenario
@@ -96,6 +96,34 @@ def _kunit_reader(config: str) -> None:
     check.true("the failed one is red", any(not result.passed for result in results))
     torn = [result.name for result in results if not result.passed]
     check.true("the lost one is red", any(name.startswith("torn") for name in torn))
+
+
+def _tap(*lines: str, status: int = kselftest.PASS) -> kselftest.Tap:
+    tap = kselftest.Tap("test", status)
+    for line in lines:
+        tap.read(line)
+    return tap
+
+
+def _tap_reader() -> None:
+    """Tests that failed, that are missing, or that were skipped for no known reason are detected."""
+    results = ["ok 1 fixture.one", "ok 2 fixture.two # SKIP no disk"]
+    _tap("TAP version 13", "1..2", *results).judge("no disk")
+    bad = {
+        "failed": _tap("1..3", *results, "not ok 3 fixture.three"),
+        "expected to fail": _tap("1..3", *results, "not ok 3 fixture.three # XFAIL"),
+        "missing": _tap("1..3", *results),
+        "no plan": _tap(*results),
+        "status": _tap("1..2", *results, status=1),
+        "unknown reason": _tap("1..3", *results, "ok 3 fixture.three # SKIP no net"),
+        "nothing": _tap("1..0 # SKIP no disk"),
+    }
+    for what, tap in bad.items():
+        try:
+            tap.judge("no disk")
+        except CheckFailed:
+            continue
+        raise Failure(f"{what}: nobody noticed")
 
 
 def _crash(vm: Vm) -> None:
@@ -299,7 +327,7 @@ def _on_host(name: str, test: Callable[[], None]) -> Result:
 
 
 # Tests without a scenario.
-ON_HOST = 2
+ON_HOST = 3
 
 
 def stories() -> list[Scenario]:
@@ -320,6 +348,7 @@ def run(
     results = [
         _on_host("scan", _scanner),
         _on_host("kunit-reader", lambda: _kunit_reader(config)),
+        _on_host("tap-reader", _tap_reader),
     ]
     for result in results:
         report(result)

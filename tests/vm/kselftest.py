@@ -53,10 +53,15 @@ class Tap:
         plans = [found for line in self.lines if (found := _PLAN.match(line))]
         return int(plans[0]["count"]) if plans else None
 
+    def returned(self, status: int) -> None:
+        """Fails unless this is the status."""
+        last = self.lines[-1] if self.lines else ""
+        check.equal(f"status of {self.program}, which ended with {last!r}", self.status, status)
+
     def judge(self, *skips: str) -> None:
         """Fails unless each test passed, or was skipped for one of these reasons."""
         check.empty(f"failures of {self.program}", self.others)
-        check.equal(f"status of {self.program}", self.status, PASS)
+        self.returned(PASS)
         found = len(self.passed) + len(self.skipped)
         if not self.passed or found != self.planned:
             raise CheckFailed(f"{self.program}: {found} results instead of {self.planned}")

@@ -10,7 +10,8 @@
 //!   bytes -- abi::check, logic::Incoming -- == -- naive::read        what the bytes say
 //!   pages -- abi::walk,  logic::Incoming -- == -- naive::read_list
 //!   bytes -- abi::identity ---------------- == -- record::naive      what a record says
-//!   steps -- logic::Outgoing -------------- == -- model::Model       how often each is counted
+//!   steps -- logic::Outgoing -------------- == -- model::Outgoing    how often each is counted
+//!   steps -- logic::Incoming -------------- == -- model::Incoming    what is left of that
 //! ```
 
 #[path = "../../../abi/mod.rs"]
@@ -25,12 +26,14 @@ pub mod cases;
 pub mod folio;
 pub mod golden;
 pub mod image;
+pub mod machine;
 pub mod map;
 pub mod model;
 pub mod naive;
 pub mod page;
 pub mod pair;
 pub mod receive;
+pub mod received;
 pub mod record;
 pub mod recorder;
 pub mod text;

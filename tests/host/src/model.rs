@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The reference model of counting.
+//! The reference models of counting.
 //!
-//! It stores no count. The preserved devices are a set, and every count is found by walking the
-//! path of each member. That is too slow for a kernel, but easy to verify by reading.
+//! That of the outgoing side stores no count. The preserved devices are a set, and every count is
+//! found by walking the path of each member. That is too slow for a kernel, but easy to verify by
+//! reading.
 
 use crate::{
+    abi::identity::Identity,
     logic::{
         Function,
+        NotIncoming,
         NotPreserved,
         Refused, //
     },
@@ -20,13 +23,13 @@ use std::collections::{
 
 /// The preserved devices of a tree. The fillers are always preserved.
 #[derive(Clone, Debug)]
-pub struct Model<'a> {
+pub struct Outgoing<'a> {
     tree: &'a Tree,
     own: BTreeSet<usize>,
     room: usize,
 }
 
-impl<'a> Model<'a> {
+impl<'a> Outgoing<'a> {
     /// Only the fillers are preserved, and there is room for `room` entries.
     pub fn new(tree: &'a Tree, room: usize) -> Self {
         Self {
@@ -91,5 +94,71 @@ impl<'a> Model<'a> {
 
     fn nr_fillers(&self) -> usize {
         self.tree.filled().map_or(0, |(_, nr)| nr.into())
+    }
+}
+
+/// What was handed over: what is left of it, what is incoming now, and what has arrived before.
+#[derive(Clone, Debug, Default)]
+pub struct Incoming {
+    /// The number of the entry of each function, and what is left of its count.
+    pub left: BTreeMap<usize, (u32, u16)>,
+    /// What each function was, as far as that is known.
+    pub expected: BTreeMap<usize, Identity>,
+    /// The functions that are incoming.
+    pub incoming: BTreeSet<usize>,
+    /// Those that were found, and did not go away unfinished.
+    pub found: BTreeSet<usize>,
+    /// Those that were ever found.
+    pub known: BTreeSet<usize>,
+}
+
+impl Incoming {
+    /// Enumerates `nr`, where `is` is. Tells whether it is incoming.
+    pub fn arrive(&mut self, nr: usize, is: &Identity) -> bool {
+        if self.left.get(&nr).is_none_or(|&(_, count)| count == 0) {
+            return false;
+        }
+
+        self.known.insert(nr);
+        if self
+            .expected
+            .get(&nr)
+            .is_some_and(|expected| expected != is)
+        {
+            self.found.remove(&nr);
+            return false;
+        }
+        self.incoming.insert(nr);
+        self.found.insert(nr);
+        true
+    }
+
+    /// Takes `nr` away.
+    pub fn depart(&mut self, nr: usize) {
+        if self.incoming.remove(&nr) {
+            self.found.remove(&nr);
+        }
+    }
+
+    /// Finishes `nr`, and tells how many functions of its path had no count.
+    pub fn finish(&mut self, tree: &Tree, nr: usize) -> Result<usize, NotIncoming> {
+        if !self.incoming.contains(&nr) {
+            return Err(NotIncoming);
+        }
+
+        let mut forgotten = 0;
+        for function in tree.path(nr) {
+            let left = self.left.get_mut(&function);
+            match left.filter(|_| self.incoming.contains(&function)) {
+                None => forgotten += 1,
+                Some((_, count)) => {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.incoming.remove(&function);
+                    }
+                }
+            }
+        }
+        Ok(forgotten)
     }
 }

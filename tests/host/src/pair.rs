@@ -16,8 +16,10 @@ use crate::{
         Refused,
         Slot, //
     },
-    model::Model,
+    model,
+    naive,
     receive::receive_both,
+    received::Received,
     recorder::{
         self,
         Core,
@@ -26,7 +28,7 @@ use crate::{
     tree::{
         Node,
         Tree, //
-    },
+    }, //
 };
 use proptest::{
     collection::vec,
@@ -103,7 +105,7 @@ fn list_bytes(list: &List) -> Vec<u8> {
 pub struct Pair<'a> {
     tree: &'a Tree,
     core: Core,
-    model: Model<'a>,
+    model: model::Outgoing<'a>,
 }
 
 impl<'a> Pair<'a> {
@@ -119,7 +121,7 @@ impl<'a> Pair<'a> {
         Self {
             tree,
             core,
-            model: Model::new(tree, room),
+            model: model::Outgoing::new(tree, room),
         }
     }
 
@@ -139,7 +141,12 @@ impl<'a> Pair<'a> {
         }
     }
 
-    fn preserve(&mut self, node: Node<'_>) {
+    /// Preserves a device, or is refused.
+    ///
+    /// # Panics
+    ///
+    /// As [`step`](Self::step).
+    pub fn preserve(&mut self, node: Node<'_>) {
         let before = Snapshot::of(&self.core, self.tree);
         let result = self.core.preserve(node);
         let after = Snapshot::of(&self.core, self.tree);
@@ -148,7 +155,12 @@ impl<'a> Pair<'a> {
         assert!(result.is_ok() || after == before, "all or nothing");
     }
 
-    fn unpreserve(&mut self, node: Node<'_>) {
+    /// Unpreserves a device, or is refused.
+    ///
+    /// # Panics
+    ///
+    /// As [`step`](Self::step).
+    pub fn unpreserve(&mut self, node: Node<'_>) {
         let before = Snapshot::of(&self.core, self.tree);
         let result = self.core.unpreserve(node);
         let after = Snapshot::of(&self.core, self.tree);
@@ -167,6 +179,40 @@ impl<'a> Pair<'a> {
         self.compare_list();
         self.compare_entries();
         self.compare_functions();
+    }
+
+    /// The outgoing side.
+    pub fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// What the next kernel takes over.
+    ///
+    /// # Panics
+    ///
+    /// If that is not what the model says.
+    pub fn hand_over(&self) -> Received<'a> {
+        let list = self.core.table().list();
+        let core = receive_both(self.ser(), list.head(), list).expect("it is right");
+        let counts = self.model.counts().into_iter().map(|(nr, count)| {
+            let slot = self.tree.node(nr).outgoing().expect("it has an entry");
+            (nr, slot.nr(), count)
+        });
+        let counts: Vec<_> = counts.collect();
+
+        let mut expected: Vec<_> = counts
+            .iter()
+            .map(|&(nr, at, count)| {
+                let key = self.tree.node(nr).key();
+                (8 + 8 * at as usize, key.domain(), key.bdf(), count)
+            })
+            .collect();
+        expected.sort_unstable();
+        assert_eq!(
+            naive::read(self.core.table().memory().as_bytes()),
+            Ok(expected)
+        );
+        Received::new(self.tree, core, counts)
     }
 
     fn ser(&self) -> &Ser {
@@ -245,6 +291,29 @@ impl<'a> Pair<'a> {
         }
     }
 
+    /// All that what happens next depends on, and what the model says of it.
+    pub fn state(mut self) -> Vec<u8> {
+        let mut state = self.ser().as_bytes().to_vec();
+
+        for page in self.core.table().list().pages() {
+            state.extend(page.count.to_le_bytes());
+        }
+        for node in self.tree.nodes() {
+            let own = [self.core.is_own(node), self.model.is_own(node.nr())];
+            state.extend(Slot::into_raw(node.outgoing()).to_le_bytes());
+            state.extend(own.map(u8::from));
+        }
+
+        // In which order the free entries are used shows when they are.
+        let flat = flat(self.core.capacity());
+        for node in flat.nodes() {
+            if self.core.preserve(node).is_ok() {
+                state.extend(Slot::into_raw(node.outgoing()).to_le_bytes());
+            }
+        }
+        state
+    }
+
     /// Unpreserves everything, and then uses every entry of the table.
     ///
     /// # Panics
@@ -261,11 +330,7 @@ impl<'a> Pair<'a> {
         assert_eq!((self.core.nr_used(), self.core.nr_own()), (0, 0));
 
         let room = self.ser().devices.len();
-        let keys = (0..).flat_map(|domain| (0..=u16::MAX).map(move |bdf| Key::new(domain, bdf)));
-        let mut flat = Tree::default();
-        for key in keys.take(room + 1) {
-            flat.add(key, false, None);
-        }
+        let flat = flat(room + 1);
         for node in flat.nodes().take(room) {
             assert_eq!(self.core.preserve(node), Ok(()), "no entry is lost");
         }
@@ -275,4 +340,15 @@ impl<'a> Pair<'a> {
         let slots: HashSet<_> = slots.map(Slot::nr).collect();
         assert_eq!(slots.len(), room, "no entry is given out twice");
     }
+}
+
+/// That many devices on root buses.
+fn flat(nr: usize) -> Tree {
+    let keys = (0..).flat_map(|domain| (0..=u16::MAX).map(move |bdf| Key::new(domain, bdf)));
+    let mut tree = Tree::default();
+
+    for key in keys.take(nr) {
+        tree.add(key, false, None);
+    }
+    tree
 }

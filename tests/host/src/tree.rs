@@ -90,11 +90,16 @@ impl Tree {
     pub fn rebooted(&self) -> Self {
         let tree = self.clone();
 
-        for device in &tree.devices {
+        tree.reboot();
+        tree
+    }
+
+    /// Takes the slots of all functions.
+    pub fn reboot(&self) {
+        for device in &self.devices {
             device.outgoing.set(None);
             device.incoming.set(None);
         }
-        tree
     }
 
     /// Function `nr`.

@@ -3,17 +3,13 @@
 //! Random functions arrive, depart and are finished, and are compared with a model after each step.
 
 use pci_liveupdate_host::{
+    abi::identity::Identity,
     block::Block,
     cases,
-    logic::{
-        Function,
-        NotIncoming, //
-    },
+    logic::Function,
     map::Map,
-    receive::{
-        receive,
-        Core, //
-    },
+    receive::receive,
+    received::Received,
     tree::{
         trees,
         Tree, //
@@ -24,13 +20,7 @@ use proptest::{
     prelude::*,
     sample::Index, //
 };
-use std::{
-    collections::{
-        BTreeMap,
-        BTreeSet, //
-    },
-    iter,
-};
+use std::iter;
 
 /// What the next kernel does with a function.
 #[derive(Clone, Debug)]
@@ -40,89 +30,21 @@ enum Step {
     Finish(Index),
 }
 
-/// What is left of each count, what is incoming now, and what has arrived before.
-#[derive(Default)]
-struct Model {
-    left: BTreeMap<usize, u16>,
-    incoming: BTreeSet<usize>,
-    found: BTreeSet<usize>,
-    known: BTreeSet<usize>,
-}
-
-impl Model {
-    fn arrive(&mut self, nr: usize) -> bool {
-        if self.left.get(&nr).is_none_or(|&count| count == 0) {
-            return false;
-        }
-        self.incoming.insert(nr);
-        self.found.insert(nr);
-        self.known.insert(nr);
-        true
-    }
-
-    fn depart(&mut self, nr: usize) {
-        if self.incoming.remove(&nr) {
-            self.found.remove(&nr);
-        }
-    }
-
-    fn finish(&mut self, tree: &Tree, nr: usize) -> Result<usize, NotIncoming> {
-        if !self.incoming.contains(&nr) {
-            return Err(NotIncoming);
-        }
-
-        let mut forgotten = 0;
-        for function in tree.path(nr) {
-            let left = self.left.get_mut(&function);
-            match left.filter(|_| self.incoming.contains(&function)) {
-                None => forgotten += 1,
-                Some(count) => {
-                    *count -= 1;
-                    if *count == 0 {
-                        self.incoming.remove(&function);
-                    }
-                }
-            }
-        }
-        Ok(forgotten)
-    }
-}
-
 /// A handover of some functions of `tree`, with any counts, and free entries between them.
-fn handover(tree: &Tree, counts: &[u16]) -> (Block, Model) {
+fn handover<'a>(tree: &'a Tree, counts: &[u16]) -> Received<'a> {
     let mut block = Block::for_devices(counts.len());
-    let mut model = Model::default();
+    let mut used = Vec::new();
 
-    for (node, &count) in iter::zip(tree.nodes(), counts) {
+    for ((at, node), &count) in iter::zip((0u32..).zip(tree.nodes()), counts) {
         let key = node.key();
 
         block = block.entry(node.nr(), key.domain(), key.bdf(), count);
         if count > 0 {
-            model.left.insert(node.nr(), count);
+            used.push((node.nr(), at, count));
         }
     }
-    (block, model)
-}
-
-fn compare(core: &Core, tree: &Tree, model: &Model) {
-    let entries: Vec<_> = core.iter().collect();
-    assert_eq!(entries.len(), model.left.len(), "each is listed once");
-
-    for node in tree.nodes() {
-        let (nr, key) = (node.nr(), node.key());
-        let entry = entries.iter().find(|entry| entry.key == key);
-        let seen = entry.map(|e| (e.refcount, usize::try_from(e.nr), e.found, e.bridge));
-        let bridge = node.is_bridge() && model.known.contains(&nr);
-        let expected = model.left.get(&nr);
-
-        let expected = expected.map(|&count| (count, Ok(nr), model.found.contains(&nr), bridge));
-        assert_eq!(seen, expected, "the entry of {key}");
-
-        let own = node.incoming().map(|slot| entries[slot.index()].key);
-        let expected = model.incoming.contains(&nr).then_some(key);
-        assert_eq!(own, expected, "the slot of {key}");
-    }
-    assert_eq!(core.is_finished(), model.left.values().all(|&c| c == 0));
+    let core = receive(&block.folio(), Map::default()).expect("it is right");
+    Received::new(tree, core, used)
 }
 
 proptest! {
@@ -139,31 +61,21 @@ proptest! {
             2 => any::<Index>().prop_map(Step::Finish),
         ], 1..40),
     ) {
-        let (block, mut model) = handover(&tree, &counts);
-        let mut core = receive(&block.folio(), Map::default()).expect("it is right");
+        let any_card = Identity::default();
+        let mut received = handover(&tree, &counts);
 
-        compare(&core, &tree, &model);
+        received.compare();
         for node in tree.nodes().filter(|_| boots) {
-            assert_eq!(core.arrive(node), model.arrive(node.nr()));
+            received.arrive(node, &any_card);
         }
-        compare(&core, &tree, &model);
+        received.compare();
         for step in &steps {
             match step {
-                Step::Arrive(any) => {
-                    let node = tree.pick(any);
-                    assert_eq!(core.arrive(node), model.arrive(node.nr()));
-                }
-                Step::Depart(any) => {
-                    let node = tree.pick(any);
-                    core.depart(node);
-                    model.depart(node.nr());
-                }
-                Step::Finish(any) => {
-                    let node = tree.pick(any);
-                    assert_eq!(core.finish(node), model.finish(&tree, node.nr()));
-                }
+                Step::Arrive(any) => received.arrive(tree.pick(any), &any_card),
+                Step::Depart(any) => received.depart(tree.pick(any)),
+                Step::Finish(any) => received.finish(tree.pick(any)),
             }
-            compare(&core, &tree, &model);
+            received.compare();
         }
     }
 }

@@ -49,10 +49,14 @@ check_python() {
 	files '*.py' | xargs mypy --strict --cache-dir "$cache/mypy"
 }
 
-# The tool for operators, on systems and images made for the test.
-check_pci_lu() {
+# The tool for operators, on systems and images made for the test, and the runner of
+# scenarios, on processes.
+check_unittests() {
+	local folder
 	cd tests
-	PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s pci_lu -t .
+	for folder in pci_lu vm; do
+		PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s "$folder" -t .
+	done
 }
 
 check_spdx() {
@@ -124,7 +128,7 @@ run() {
 
 # The checks are independent: all start at once, and are reported in order.
 lock check
-checks=(rustfmt shellcheck python pci_lu spdx unsafe_budget master_writers checkpatch clippy host_tests)
+checks=(rustfmt shellcheck python unittests spdx unsafe_budget master_writers checkpatch clippy host_tests)
 declare -A told
 for name in "${checks[@]}"; do
 	exec {pipe}< <(run "$name")

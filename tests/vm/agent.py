@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import wire
-from .errors import Failure, GuestError, GuestGone, GuestSilent
+from .clock import Clock, Limit
+from .errors import Failure, GuestError, GuestGone
 
 # A request must fit into the terminal buffer of the guest, which has no
 # flow control. Answers can have any length.
@@ -47,8 +48,9 @@ class Hello:
 class Port:
     """Lines to and from the agent, all of them recorded in a transcript."""
 
-    def __init__(self, sock: socket.socket, transcript: Path) -> None:
+    def __init__(self, sock: socket.socket, transcript: Path, clock: Clock) -> None:
         self._sock = sock
+        self._clock = clock
         self._pending = b""
         self._number = 0
         self._started = time.monotonic()
@@ -64,12 +66,9 @@ class Port:
         stamp = time.monotonic() - self._started
         self._transcript.write(f"{stamp:8.3f} {text}\n")
 
-    def _line(self, until: float, what: str) -> bytes:
+    def _line(self, limit: Limit, what: str) -> bytes:
         while b"\n" not in self._pending:
-            left = until - time.monotonic()
-            if left <= 0:
-                raise GuestSilent(f"no answer in time: {what}")
-            self._sock.settimeout(left)
+            self._sock.settimeout(limit.pause())
             try:
                 chunk = self._sock.recv(65536)
             except TimeoutError:
@@ -82,14 +81,15 @@ class Port:
         line, _, self._pending = self._pending.partition(b"\n")
         return line
 
-    def _words(self, until: float, what: str) -> list[bytes]:
+    def _words(self, timeout: float, what: str) -> list[bytes]:
         """The next complete line. A port that is being reset produces noise, too."""
-        while True:
-            line = self._line(until, what)
-            words = wire.decode(line)
-            self.note(f"{'<' if words else '?'} {line.decode('ascii', 'backslashreplace')}")
-            if words:
-                return words
+        with self._clock.limit(timeout, what) as limit:
+            while True:
+                line = self._line(limit, what)
+                words = wire.decode(line)
+                self.note(f"{'<' if words else '?'} {line.decode('ascii', 'backslashreplace')}")
+                if words:
+                    return words
 
     def send(self, *words: wire.Word) -> int:
         """Sends a request and returns its number."""
@@ -115,14 +115,14 @@ class Port:
         """Sends a request and returns its answer. A greeting means that the kernel died."""
         number = self.send(*words)
         what = wire.join(words)[:120]
-        answer = self._words(time.monotonic() + timeout, what)
+        answer = self._words(timeout, what)
         if answer[0] == b"hello":
             raise GuestGone(f"the guest started anew: {what}")
         return self._answer(answer, number, what)
 
     def hello(self, timeout: float, number: int = 0) -> Hello:
         """Waits for the greeting of a kernel, or for the answer that there will be none."""
-        words = self._words(time.monotonic() + timeout, "the kernel to come up")
+        words = self._words(timeout, "the kernel to come up")
         if words[0] == b"hello":
             return Hello.parse(words[1:])
         self._answer(words, number, "jump")

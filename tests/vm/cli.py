@@ -35,6 +35,8 @@ def _tell(options: argparse.Namespace) -> int:
         print(f"{item.name}: {item.sentence}\n", flush=True)
         result = runner.run_one(item, options.config, accelerator, _say)
         results.append(result)
+        for remark in result.remarks:
+            print(f"\n{remark}", flush=True)
         for problem in result.problems:
             print(f"\n{problem}", flush=True)
         verdict = "passed" if result.passed else "FAILED"

@@ -11,7 +11,11 @@ class CheckFailed(Failure):
 
 
 class GuestSilent(Failure):
-    """The guest did not answer in time."""
+    """The guest did not answer in time, and had that time."""
+
+
+class HostStalled(Failure):
+    """The host hardly ran the guest, so that nothing can be said of it."""
 
 
 class GuestGone(Failure):

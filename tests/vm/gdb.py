@@ -8,10 +8,10 @@ its last write to the handover and the first read by the next kernel.
 import os
 import re
 import socket
-import time
 from pathlib import Path
 
-from .errors import Failure, GuestGone, GuestSilent
+from .clock import Clock, Limit
+from .errors import Failure, GuestGone
 
 
 def symbol(system_map: Path, name: str) -> int:
@@ -25,9 +25,10 @@ def symbol(system_map: Path, name: str) -> int:
 class Gdb:
     """A connection that speaks GDB's remote protocol. Connecting stops the guest."""
 
-    def __init__(self, path: Path, timeout: float) -> None:
+    def __init__(self, path: Path, timeout: float, clock: Clock) -> None:
         self._sock = socket.socket(socket.AF_UNIX)
         self._timeout = timeout
+        self._clock = clock
         self._pending = b""
         self._stopped = 0
         # Relative to the directory, since the path of a socket has a limited length.
@@ -37,31 +38,32 @@ class Gdb:
         finally:
             os.close(directory)
 
-    def _packet(self, until: float) -> str:
+    def _packet(self, limit: Limit) -> str:
         while True:
             match = re.search(rb"\$([^#]*)#[0-9a-f]{2}", self._pending)
             if match:
                 self._pending = self._pending[match.end() :]
                 self._sock.sendall(b"+")
                 return match[1].decode("ascii", "replace")
-            self._sock.settimeout(max(until - time.monotonic(), 0.01))
+            self._sock.settimeout(limit.pause())
             try:
                 chunk = self._sock.recv(4096)
-            except TimeoutError as err:
-                raise GuestSilent("the guest did not get to the breakpoint") from err
+            except TimeoutError:
+                continue
             if not chunk:
                 raise GuestGone("the machine ended before the breakpoint")
             self._pending += chunk
 
-    def _answer(self, until: float) -> str:
+    def _answer(self, timeout: float, what: str) -> str:
         """The next packet, except for the report that connecting stopped the guest.
 
         QEMU sends that one (signal 2) at an arbitrary time.
         """
-        while True:
-            answer = self._packet(until)
-            if not answer.startswith("T02"):
-                return answer
+        with self._clock.limit(timeout, what) as limit:
+            while True:
+                answer = self._packet(limit)
+                if not answer.startswith("T02"):
+                    return answer
 
     def _send(self, body: str) -> None:
         data = body.encode()
@@ -69,7 +71,7 @@ class Gdb:
 
     def _command(self, body: str) -> None:
         self._send(body)
-        answer = self._answer(time.monotonic() + self._timeout)
+        answer = self._answer(self._timeout, f"the debugger port, {body}")
         if answer != "OK":
             raise Failure(f"QEMU's debugger port answers {answer!r} to {body!r}")
 
@@ -83,7 +85,7 @@ class Gdb:
 
     def wait(self, timeout: float) -> None:
         """Waits until the guest reaches a breakpoint."""
-        answer = self._answer(time.monotonic() + timeout)
+        answer = self._answer(timeout, "the breakpoint")
         match = re.match("T05thread:([0-9a-f]+);", answer)
         if not match:
             raise Failure(f"the guest stopped for another reason: {answer}")

@@ -6,10 +6,11 @@ import socket
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
-from .errors import GuestSilent
+from .clock import Clock
 from .net import Cable
 
 BINARY = "qemu-system-x86_64"
@@ -64,6 +65,7 @@ class Qemu:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 cwd=directory, pass_fds=theirs,
             )  # fmt: skip
+        self.clock = Clock.of(self.process.pid)
         for cable in cables.values():
             cable.plugged()
         guest_agent.close()
@@ -97,10 +99,10 @@ class Qemu:
 
     def wait(self, timeout: float) -> int:
         """The exit status."""
-        try:
-            return self.process.wait(timeout)
-        except subprocess.TimeoutExpired as err:
-            raise GuestSilent("the machine does not end") from err
+        with self.clock.limit(timeout, "the end of the machine") as limit:
+            while True:
+                with suppress(subprocess.TimeoutExpired):
+                    return self.process.wait(limit.pause())
 
     def log_tail(self) -> str:
         """The output of QEMU."""

@@ -88,6 +88,7 @@ def run_one(
         if vm.booted:
             found = vm.console.findings(scenario.expected)
             result.problems += [f"console: {item}" for item in found]
+        result.remarks += [f"the host stalled: {stall}" for stall in vm.stalls()]
         if result.problems:
             result.remains = vm.remains()
         result.seconds = time.monotonic() - started

@@ -8,7 +8,9 @@ of them passed, results of the other scenarios would mean nothing.
 import errno
 import json
 import re
+import signal
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -193,6 +195,16 @@ _RED: dict[str, tuple[Callable[[Vm], None], str]] = {
 }
 
 
+def _stalled(vm: Vm) -> None:
+    """A guest that answers as soon as the host lets it is not silent, and the stall is told."""
+    guest = vm.boot()
+    vm.process.send_signal(signal.SIGSTOP)
+    threading.Timer(4, vm.process.send_signal, [signal.SIGCONT]).start()
+    check.true("an answer", guest.request("file.read", "/proc/uptime", timeout=2))
+    told = [stall for stall in vm.stalls() if stall.startswith("file.read /proc/uptime took")]
+    check.equal("stalls of the request", len(told), 1)
+
+
 def _plugged(vm: Vm) -> None:
     """Devices, their registers and their trace are reported correctly."""
     guest = vm.boot()
@@ -288,6 +300,7 @@ _PANIC = [
 
 _GREEN = [
     probe.scenario("memfd"),
+    Scenario("stalled-host", str(_stalled.__doc__), Machine(), _stalled),
     Scenario("devices", str(_plugged.__doc__), _HOT, _plugged),
     Scenario("stop-at-jump", str(_stopped.__doc__), Machine(), _stopped),
     Scenario("cancelled", str(_cancelled.__doc__), Machine(), _cancelled),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A machine of a scenario: boots it, replaces its kernels, observes it from outside."""
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -129,11 +130,12 @@ class Vm:
         self.cables = {name: Cable() for name in self.machine.cables}
         memory = self.machine.memory or self.limits.memory
         self._qemu = Qemu(self.directory, memory, command, self.cables)
+        clock = self._qemu.clock
         self.console = Console(self._qemu.console)
         self.trace = ConfigTrace(self._qemu.trace)
         self.ram = GuestRam(self._qemu.memory_fd, self._qemu.memory_size)
-        self.qmp = Qmp(self._qemu.qmp)
-        self._port = Port(self._qemu.agent, self.directory / "agent.log")
+        self.qmp = Qmp(self._qemu.qmp, clock)
+        self._port = Port(self._qemu.agent, self.directory / "agent.log", clock)
         self.qmp.connect()
         return self._arrived(self._port.hello(self.limits.boot))
 
@@ -181,7 +183,7 @@ class Vm:
             return self.guest.leave().send("kernel.kexec")
         address = gdb.symbol(paths.system_map(kernel), stop_at)
         self.qmp.hmp("gdbserver unix:gdb.sock,server=on,wait=off")
-        debugger = gdb.Gdb(self.directory / "gdb.sock", self.limits.request)
+        debugger = gdb.Gdb(self.directory / "gdb.sock", self.limits.request, self._qemu.clock)
         try:
             debugger.break_at(address)
             debugger.resume()
@@ -320,11 +322,11 @@ class Vm:
 
     def wait_for(self, what: str, condition: Callable[[], bool], timeout: float = 0) -> None:
         """Polls until the condition is true, for what a guest does asynchronously."""
-        until = time.monotonic() + (timeout or self.limits.boot)
-        while not condition():
-            if time.monotonic() > until:
-                raise CheckFailed(f"did not happen: {what}")
-            time.sleep(0.1)
+        with self._qemu.clock.limit(timeout or self.limits.boot, what) as limit:
+            while not condition():
+                if limit.over():
+                    raise CheckFailed(f"did not happen: {what}")
+                time.sleep(0.1)
 
     # The end
 
@@ -351,6 +353,15 @@ class Vm:
         # With a newline: the kernel holds back lines that may be continued.
         self.guest.write("/dev/kmsg", f"<6>{last}\n")
         self.wait_for("the end of the log on the console", lambda: last in self.console.text())
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """QEMU."""
+        return self._qemu.process
+
+    def stalls(self) -> list[str]:
+        """What took longer than the guest did, since the host stalled."""
+        return self._qemu.clock.stalls if self.booted else []
 
     def remains(self) -> list[str]:
         """The last output of QEMU and of the console, for a diagnosis."""

@@ -270,7 +270,7 @@ def _dead_end(vm: Vm) -> None:
     with check.refused(errno.EINVAL):
         guest.request("kernel.kexec")
     check.true("the kernel goes on", guest.text("/proc/uptime"))
-    vm.jump_into_panic("No working init found", "rdinit=/none")
+    vm.jump_into_panic("VFS: Unable to mount root fs", "rdinit=/none")
 
 
 def _raced(vm: Vm) -> None:
@@ -294,7 +294,7 @@ def _raced(vm: Vm) -> None:
 _HOT = Machine(devices=[root_port("rp0", "4"), root_port("rp1", "5"), endpoint("ep0", "rp0")])
 
 _PANIC = [
-    Expected(r"Kernel panic - not syncing: No working init found"),
+    Expected(r"Kernel panic - not syncing: VFS: Unable to mount root fs"),
     Expected(r"Call Trace:", None),
 ]
 

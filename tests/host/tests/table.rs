@@ -246,9 +246,29 @@ fn tables_that_differ_are_found_and_the_entry_is_named() {
     assert_eq!(both.check(), Err(Bad::Differ(ENTRY.key(), 0)));
     if let Some(blocks) = &mut both.blocks {
         blocks.set(0, DevSer::default());
-        blocks.set(5, ENTRY);
+        blocks.set(5, other);
     }
     assert_eq!(both.check(), Err(Bad::Differ(ENTRY.key(), 0)));
+    both.array = Some(array(700));
+    both.set_number(1);
+    if let Some(array) = &mut both.array {
+        array.set(7, ENTRY);
+    }
+    assert_eq!(both.check(), Err(Bad::Differ(other.key(), 5)), "the first");
+}
+
+#[test]
+fn the_memory_is_given_back_as_it_was_written() {
+    let (mut array, mut list) = (array(7), list(ENTRIES));
+
+    array.set(5, ENTRY);
+    list.set(5, ENTRY);
+    assert_eq!(array.into_memory().devices[5], ENTRY);
+    let (head, pages) = list.into_memory();
+    assert_eq!(
+        (head.first, pages[0].devices[5]),
+        (pages[0].address(), ENTRY)
+    );
 }
 
 #[test]

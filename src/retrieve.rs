@@ -48,6 +48,7 @@ use crate::{
 };
 use core::mem;
 use kernel::{
+    fmt,
     kho,
     page::PAGE_SIZE,
     prelude::*, //
@@ -64,6 +65,13 @@ pub(crate) struct Lists {
     pub(crate) unknown: Option<u32>,
     /// How many lists were accepted, and not finished since.
     unfinished: u32,
+}
+
+impl Lists {
+    /// Whether what is incoming is from one list, so that nothing confirms it.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.unfinished == 1
+    }
 }
 
 /// A list that is consistent, and its memory.
@@ -127,7 +135,7 @@ impl Core {
             EINVAL
         })?;
         let ser = mem::ManuallyDrop::new(ser);
-        let incoming = read_array(&ser)?;
+        let incoming = decode_array(&ser).map_err(Refusal::log)?;
 
         self.directions.lock().lists.array = Some(List {
             incoming,
@@ -155,25 +163,12 @@ impl Core {
     }
 
     fn read_blocks(&self, head: &Head, memory: &Preserved<'_>) -> Result<Incoming> {
-        let list = abi::walk(head, memory).map_err(|why| match why {
-            Unreadable::Version(version) => {
+        decode_blocks(head, memory).map_err(|why| match why {
+            Refusal::Version(version) => {
                 self.directions.lock().lists.unknown = Some(version);
                 EPROTO
             }
-            Unreadable::Corrupt(corrupt) => corrupt_list(corrupt),
-        })?;
-
-        let used = list.used().map(|(Place(nr), dev)| Arrival::new(nr, dev));
-        let incoming = index(used, list.nr_used(), |key, first, again| {
-            corrupt_list(CorruptList::Repeated {
-                key,
-                first: Place(first),
-                again: Place(again),
-            })
-        })?;
-        Ok(match list.counts_bridges() {
-            true => incoming,
-            false => incoming.without_bridges(),
+            why => why.log(),
         })
     }
 
@@ -218,7 +213,7 @@ impl Core {
         CONFIG_PCI_LIVEUPDATE_BENCH //
     ))]
     pub(crate) fn begin_incoming(&self, ser: &Ser) -> Result {
-        self.take_over(read_array(ser)?, 1);
+        self.take_over(decode_array(ser).map_err(Refusal::log)?, 1);
         Ok(())
     }
 
@@ -254,38 +249,81 @@ impl Core {
     }
 }
 
-fn corrupt_array(corrupt: Corrupt) -> Error {
-    pr_err!("handover refused: pci-v3: {corrupt}\n");
-    EINVAL
+/// Why a list is refused.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// An array is damaged.
+    Array(Corrupt),
+    /// A list of blocks is damaged.
+    Blocks(CorruptList),
+    /// A list of blocks has a version that is not known.
+    Version(u32),
+    /// There is no memory for what it says about so many functions.
+    NoMemory(u32, Error),
 }
 
-fn corrupt_list(corrupt: CorruptList) -> Error {
-    pr_err!("handover refused: pci: {corrupt}\n");
-    EINVAL
+impl Refusal {
+    #[cold]
+    fn log(self) -> Error {
+        pr_err!("handover refused: {self}\n");
+        match self {
+            Self::NoMemory(_, error) => error,
+            _ => EINVAL,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Array(corrupt) => write!(f, "pci-v3: {corrupt}"),
+            Self::Blocks(corrupt) => write!(f, "pci: {corrupt}"),
+            Self::Version(version) => write!(f, "pci: {}", Unreadable::Version(*version)),
+            Self::NoMemory(nr, _) => write!(f, "no memory for its {nr} entries"),
+        }
+    }
 }
 
 /// Decodes and indexes an array.
-fn read_array(ser: &Ser) -> Result<Incoming> {
-    let devices = abi::check(ser).map_err(corrupt_array)?;
+pub(crate) fn decode_array(ser: &Ser) -> Result<Incoming, Refusal> {
+    let devices = abi::check(ser).map_err(Refusal::Array)?;
     let used = (0u32..).zip(devices).filter(|(_, dev)| dev.is_used());
 
     index(
         used.map(|(nr, dev)| Arrival::new(nr, dev)),
         ser.nr_devices,
-        |key, first, again| corrupt_array(Corrupt::repeated(key, first, again)),
+        |key, first, again| Refusal::Array(Corrupt::repeated(key, first, again)),
     )
+}
+
+/// Decodes and indexes a list of blocks.
+pub(crate) fn decode_blocks(head: &Head, memory: &impl Memory) -> Result<Incoming, Refusal> {
+    let list = abi::walk(head, memory).map_err(|why| match why {
+        Unreadable::Version(version) => Refusal::Version(version),
+        Unreadable::Corrupt(corrupt) => Refusal::Blocks(corrupt),
+    })?;
+
+    let used = list.used().map(|(Place(nr), dev)| Arrival::new(nr, dev));
+    let incoming = index(used, list.nr_used(), |key, first, again| {
+        Refusal::Blocks(CorruptList::Repeated {
+            key,
+            first: Place(first),
+            again: Place(again),
+        })
+    })?;
+    Ok(match list.counts_bridges() {
+        true => incoming,
+        false => incoming.without_bridges(),
+    })
 }
 
 /// Indexes `nr` entries. `repeated` is told of two that name the same function.
 fn index(
     used: impl Iterator<Item = Arrival>,
     nr: u32,
-    repeated: impl FnOnce(abi::Key, u32, u32) -> Error,
-) -> Result<Incoming> {
-    let no_memory = |error: Error| {
-        pr_err!("handover refused: no memory for its {nr} entries\n");
-        error
-    };
+    repeated: impl FnOnce(abi::Key, u32, u32) -> Refusal,
+) -> Result<Incoming, Refusal> {
+    let no_memory = |error| Refusal::NoMemory(nr, error);
     let entries = collect(used, nr).map_err(no_memory)?;
     let index = XIndex::new().map_err(no_memory)?;
 

@@ -9,6 +9,7 @@ KDIR   ?=
 T      ?=
 M      ?=
 OUT    ?=
+N      ?= 1000
 FUZZ   ?=
 FROM   ?=
 
@@ -36,6 +37,8 @@ The PCI Live Update core for Linux.
                      FROM=0310 goes on with that one
 
   make mutants       break the core on purpose, and see that a test notices; M="name ..."
+  make soak          replace the kernel of one machine N=1000 times, and see that nothing piles up;
+                     goes on where it was stopped
   make fuzz          look for bytes that the decoder cannot stand; FUZZ=seconds, 60 by default
 
   make integrate     put the core into the kernel tree KDIR: a git tree gets a branch
@@ -54,7 +57,7 @@ endef
 export HELP
 
 .PHONY: help setup check integrate kernel agent programs kunit vm vm-list compile-fail demo bench test \
-	patches-build mutants fuzz docs series clean
+	patches-build mutants soak fuzz docs series clean
 
 help:
 	@echo "$$HELP"
@@ -106,6 +109,9 @@ patches-build: setup
 
 mutants: kernel agent
 	@tests/mutants/mutants.py $(M)
+
+soak: kernel agent
+	@scripts/vm.sh soak $(N)
 
 fuzz: setup
 	@scripts/fuzz.sh $(FUZZ)

@@ -1,12 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Boot kernels that were built. usage: vm.sh list | demo | kunit CONFIG | run CONFIG [NAME...]
+# Boot kernels that were built.
+#
+# usage: vm.sh list | demo | soak JUMPS | kunit CONFIG | run CONFIG [NAME...]
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-command=${1:?usage: vm.sh list | demo | kunit CONFIG | run CONFIG [NAME...]}
+command=${1:?usage: vm.sh list | demo | soak | kunit | run}
 config=${2:-base}
 names=("${@:3}")
 runner=$top/tests/vm/run.py
@@ -25,6 +27,9 @@ list)
 	;;
 demo)
 	"$top/tests/demo/demo.py" || die "demo failed, see $cache/demo"
+	;;
+soak)
+	"$top/tests/jumps/soak.py" "${2:?}" || die "soak failed, see $cache/soak"
 	;;
 kunit)
 	"$runner" kunit --config "$config" || die "kunit $config failed, see $cache/vm/$config"

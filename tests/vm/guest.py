@@ -180,7 +180,7 @@ class Guest:
         return self.read(f"{KHO}/out/sub_fdts/LUO")
 
     def kho_fdt(self) -> bytes:
-        """The device tree that KHO passed to this kernel. It exists only after a handover."""
+        """The device tree of KHO for the next kernel. A kernel that got one does not show it."""
         return self.read(f"{KHO}/out/fdt")
 
     def outgoing(self) -> dict[str, Entry]:

@@ -35,7 +35,7 @@ write_series() {
 	repository "$repo"
 	"$top/scripts/integrate.py" "$repo"
 	# format-patch puts the first paragraph of the description into the subject.
-	git -C "$repo" config branch.pci-liveupdate.description "$(<"$cover")"
+	git -C "$repo" config branch.pci-liveupdate.description "$(sed 1d "$cover")"
 	rm -rf "$out"
 	git -C "$repo" format-patch -q --no-signature --cover-letter \
 		--cover-from-description=subject -o "$out" original..pci-liveupdate

@@ -4,14 +4,16 @@
 The machine is stopped while they are frozen. Then only the CPU goes on that does not execute
 kexec: whatever its process calls on the file of the device is refused, mapped registers cannot be
 accessed, and no interrupt is raised. The device itself goes on and completes its commands. After
-the jump is refused, interrupts come again, on the same lines, and tell of what was completed.
+the jump is refused, without any memory, interrupts come again, on the same lines, and tell of what
+was completed.
 """
 
+import contextlib
 import re
 from collections.abc import Sequence
 from errno import EAGAIN, EFAULT, EIO, ENODEV
 
-from vm import Drive, Guest, Machine, Pci, Session, Vm, check, endpoint
+from vm import Drive, Guest, GuestError, Machine, Pci, Session, Vm, check, endpoint
 from vm.guest import Request
 from vm.heart import find_page
 from vm.machine import ROOT
@@ -34,8 +36,8 @@ MACHINE = Machine(
     cpus=2,
 )
 
-# What LUO calls to undo the first of the freezes.
-UNFREEZE = "vfio_pci_file_unfreeze"
+# What LUO calls to undo the first of the freezes, and what is called at its end.
+UNFREEZE, UNFROZEN = "vfio_pci_file_unfreeze", "vfio_device_unfreeze"
 # The CPU that executes kexec, and the one that goes on.
 KEXEC, OTHER = 0, 1
 
@@ -51,6 +53,52 @@ def lines(guest: Guest) -> dict[str, str]:
     """The interrupt lines of vfio-pci: from names to numbers."""
     found = re.findall(r"^ *(\d+):.* (vfio-\S+)$", guest.text("/proc/interrupts"), re.M)
     return {name: number for number, name in found}
+
+
+class Allocations:
+    """The slab allocations of the agent's first thread, which executes kexec: they can be made to
+    fail in kernels with fault injection."""
+
+    PATH = "/sys/kernel/debug/failslab"
+    MANY = 1000
+
+    def __init__(self, vm: Vm, guest: Guest) -> None:
+        self._vm, self._guest = vm, guest
+        self.can_fail = guest.exists(self.PATH)
+        if self.can_fail:
+            settings = {"task-filter": "Y", "ignore-gfp-wait": "N", "verbose": "0"}
+            for name, value in settings.items():
+                guest.write(f"{self.PATH}/{name}", value)
+            self._left = self.MANY
+            guest.write("/proc/thread-self/make-it-fail", "1")
+
+    @property
+    def _left(self) -> int:
+        """How many may still fail."""
+        return int(self._guest.text(f"{self.PATH}/times"))
+
+    @_left.setter
+    def _left(self, times: int) -> None:
+        self._guest.write(f"{self.PATH}/times", str(times))
+
+    def fail(self, on: bool) -> None:
+        """From now on all of them fail, or none. Called while the machine stands still."""
+        if self.can_fail:
+            # The first member of a struct fault_attr: a probability, in percent.
+            percent = (100 if on else 0).to_bytes(8, "little")
+            self._vm.ram.write(self._vm.variable("failslab"), percent)
+
+    def none_failed(self) -> None:
+        """None did, and one does when they are made to fail."""
+        if not self.can_fail:
+            self._vm.step("this kernel cannot tell whether memory was needed")
+            return
+        check.equal("allocations that may still fail", self._left, self.MANY)
+        self._left = 1
+        with contextlib.suppress(GuestError):
+            self._guest.write(f"{self.PATH}/probability", "100")
+            self._guest.memfd("one")
+        check.equal("allocations that may still fail", self._left, 0)
 
 
 class FrozenCalls:
@@ -137,6 +185,7 @@ def complete(vm: Vm, nvme: Nvme, told: Told) -> None:
 def refused(vm: Vm, nvme: Nvme, calls: FrozenCalls, usb: VfioHeart, page: int) -> None:
     """The jump, which is refused after the devices were frozen."""
     executed, frames = [], []
+    allocations = Allocations(vm, nvme.guest)
 
     def submit() -> None:
         limit(vm, DRIVE, 1)
@@ -149,12 +198,16 @@ def refused(vm: Vm, nvme: Nvme, calls: FrozenCalls, usb: VfioHeart, page: int) -
         limit(vm, DRIVE, 0)
         vm.let_others_run("the drive to go on", lambda: written(vm, DRIVE) == len(BLOCKS))
         frames.append(usb.heart.written(page))
+        allocations.fail(True)
+        vm.go_on_to(UNFROZEN)
+        allocations.fail(False)
 
     with check.refused(ENODEV):
         vm.jump(first=submit, at_jump=frozen, stop_at=UNFREEZE)
     check.true(f"commands were under way ({executed} executed)", max(executed) < len(BLOCKS) // 2)
     check.true(f"the controller has gone on ({frames})", frames[0] != frames[1])
     calls.check()
+    allocations.none_failed()
 
 
 def story(vm: Vm) -> None:

@@ -30,6 +30,7 @@ class Gdb:
         self._timeout = timeout
         self._clock = clock
         self._pending = b""
+        self._breakpoint = 0
         self._stopped = 0
         # Relative to the directory, since the path of a socket has a limited length.
         directory = os.open(path.parent, os.O_PATH)
@@ -76,8 +77,14 @@ class Gdb:
             raise Failure(f"QEMU's debugger port answers {answer!r} to {body!r}")
 
     def break_at(self, address: int) -> None:
-        """Sets a hardware breakpoint, which does not change guest memory."""
+        """Sets the only breakpoint: one of hardware, which does not change guest memory."""
+        self._remove()
         self._command(f"Z1,{address:x},1")
+        self._breakpoint = address
+
+    def _remove(self) -> None:
+        if self._breakpoint:
+            self._command(f"z1,{self._breakpoint:x},1")
 
     def resume(self) -> None:
         """Lets the guest continue."""
@@ -100,9 +107,9 @@ class Gdb:
         """Stops all CPUs."""
         self._sock.sendall(b"\x03")
 
-    def leave(self, address: int) -> None:
+    def leave(self) -> None:
         """Removes the breakpoint, lets the guest continue and disconnects."""
-        self._command(f"z1,{address:x},1")
+        self._remove()
         self._command("D")
         self.close()
 

@@ -27,6 +27,8 @@ SHUTDOWN = "device_shutdown"
 # The last function that runs in its own address space: devices are shut down, and the
 # handover is not checked again.
 LAST_FUNCTION = "machine_kexec"
+# Where a kernel without KASLR maps its own image.
+KERNEL_MAP = 0xFFFF_FFFF_8000_0000
 
 
 class Vm:
@@ -40,6 +42,7 @@ class Vm:
     _qemu: Qemu
     _port: Port
     _debugger: gdb.Gdb
+    _map: Path
 
     def __init__(
         self, machine: Machine, config: str, directory: Path, accel: Sequence[str]
@@ -181,18 +184,18 @@ class Vm:
         """Starts kexec; `at_jump` is called when the kernel reaches a function."""
         if at_jump is None:
             return self.guest.leave().send("kernel.kexec")
-        address = gdb.symbol(paths.system_map(kernel), stop_at)
+        self._map = paths.system_map(kernel)
         self.qmp.hmp("gdbserver unix:gdb.sock,server=on,wait=off")
         debugger = gdb.Gdb(self.directory / "gdb.sock", self.limits.request, self._qemu.clock)
         try:
-            debugger.break_at(address)
+            debugger.break_at(gdb.symbol(self._map, stop_at))
             debugger.resume()
             first()
             number = self.guest.leave().send("kernel.kexec")
             debugger.wait(self.limits.boot)
             self._debugger = debugger
             at_jump()
-            debugger.leave(address)
+            debugger.leave()
         finally:
             debugger.close()
         self.qmp.hmp("gdbserver none")
@@ -206,6 +209,16 @@ class Vm:
         self._debugger.resume_others(self.machine.cpus)
         self.wait_for(what, condition)
         self._debugger.stop()
+
+    def go_on_to(self, function: str) -> None:
+        """In `at_jump`: the kernel goes on until it comes to another function."""
+        self._debugger.break_at(gdb.symbol(self._map, function))
+        self._debugger.resume()
+        self._debugger.wait(self.limits.boot)
+
+    def variable(self, name: str) -> int:
+        """In `at_jump`: the physical address of a variable of the kernel."""
+        return gdb.symbol(self._map, name) - KERNEL_MAP
 
     def jump(
         self,

@@ -39,7 +39,8 @@ The PCI Live Update core for Linux.
   make mutants       break the core on purpose, and see that a test notices; M="name ..."
   make soak          replace the kernel of one machine N=1000 times, and see that nothing piles up;
                      goes on where it was stopped
-  make fuzz          look for bytes that the decoder cannot stand; FUZZ=seconds, 60 by default
+  make fuzz          look for bytes that the decoders cannot stand; FUZZ=seconds, 60 by default,
+                     UPDATE=1 keeps what covers more
 
   make integrate     put the core into the kernel tree KDIR: a git tree gets a branch
   make docs          build the documentation, and check that nothing of ours causes a warning
@@ -114,7 +115,7 @@ soak: kernel agent
 	@scripts/vm.sh soak $(N)
 
 fuzz: setup
-	@scripts/fuzz.sh $(FUZZ)
+	@scripts/fuzz.sh $(if $(UPDATE),--update) $(FUZZ)
 
 docs: kernel
 	@scripts/docs.sh

@@ -61,7 +61,7 @@ check_unittests() {
 
 check_spdx() {
 	local file missing=0
-	for file in $(files | grep -vE '^COPYING$|\.patch$|/Cargo\.lock$|\.json$|^abi/golden/|^media/'); do
+	for file in $(files | grep -vE '^COPYING$|\.patch$|/Cargo\.lock$|\.json$|^abi/golden/|^media/|/corpus/'); do
 		head -n 2 "$file" | grep -q 'SPDX-License-Identifier: GPL-2\.0' && continue
 		echo "$file: no SPDX line"
 		missing=1

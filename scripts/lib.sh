@@ -50,6 +50,13 @@ lock() {
 	flock "$fd"
 }
 
+# cargo_tool NAME VERSION: install a tool of cargo into the cache.
+cargo_tool() {
+	export PATH=$cache/cargo-tools/bin:$PATH
+	[[ -x $cache/cargo-tools/bin/$1 ]] ||
+		step "$1" cargo install --locked --root "$cache/cargo-tools" --version "$2" "$1"
+}
+
 # kmake CONFIG ARG...: run the make of the kernel, out of tree.
 kmake() {
 	local out=$build/$1

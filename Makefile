@@ -36,7 +36,8 @@ The PCI Live Update core for Linux.
   make patches-build check that every patch of the series builds, with the feature on and off;
                      FROM=0310 goes on with that one
 
-  make mutants       break the core on purpose, and see that a test notices; M="name ..."
+  make mutants       break the core on purpose, and see that a test notices; M="name ...", M=host for
+                     what the host tests have to notice, M="abi/key.rs ..." for files of it
   make soak          replace the kernel of one machine N=1000 times, and see that nothing piles up;
                      goes on where it was stopped
   make fuzz          look for bytes that the decoders cannot stand; FUZZ=seconds, 60 by default,
@@ -108,8 +109,9 @@ test: setup
 patches-build: setup
 	@scripts/patches-build.sh $(FROM)
 
-mutants: kernel agent
-	@tests/mutants/mutants.py $(M)
+# Files and `host` take no kernel.
+mutants: $(if $(filter-out host abi/% src/logic/%,$(or $(M),all)),kernel agent,setup)
+	@scripts/mutants.sh $(M)
 
 soak: kernel agent
 	@scripts/vm.sh soak $(N)

@@ -49,12 +49,12 @@ check_python() {
 	files '*.py' | xargs mypy --strict --cache-dir "$cache/mypy"
 }
 
-# The tool for operators, on systems and images made for the test, and the runner of
-# scenarios, on processes.
+# The tool for operators, on systems and images made for the test; the runner of scenarios,
+# on processes; and the judge of mutants.
 check_unittests() {
 	local folder
 	cd tests
-	for folder in pci_lu vm; do
+	for folder in pci_lu vm mutants; do
 		PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s "$folder" -t .
 	done
 }

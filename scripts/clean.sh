@@ -9,4 +9,5 @@
 lock setup
 lock "$kernel_lock"
 cd "$cache"
-rm -rf tree build patches kdir agent cargo cargo-fuzz fuzz mypy checkpatch vm results log tmp
+rm -rf tree build patches kdir agent cargo cargo-fuzz cargo-mutants fuzz mutants mutants-host \
+	mutants-out mypy checkpatch vm results log tmp

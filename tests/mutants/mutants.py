@@ -2,18 +2,20 @@
 # SPDX-License-Identifier: GPL-2.0
 """Breaks the core on purpose, once for each mutant, and sees that a test notices.
 
-A mutant changes one line of a copy of the repository: in what only a kernel runs, since
-the logic has its own tests on the host. The kernel is built from the copy, and the named
-test has to fail. A mutant that does not apply or does not build is an error, as is
-one that survives.
+A mutant changes one line of a copy of the repository. Those listed here are in what only
+a kernel runs: the kernel is built from the copy, and the named test has to fail. A mutant
+that does not apply or does not build is an error, as is one that survives. Those of the
+logic are made by cargo-mutants for the host tests, see host.py.
 
 usage: mutants.py [NAME...]
+
+A name is that of a mutant, a file of abi/ or src/logic/, or `host` for all of them.
 """
 
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from vm import cli, paths, report  # noqa: E402
 from vm.errors import SetupError  # noqa: E402
 from vm.runner import Result  # noqa: E402
+
+from mutants import host  # noqa: E402
 
 TOP = Path(__file__).resolve().parents[2]
 CONFIG = "base"
@@ -161,25 +165,43 @@ def judge(copy: Path, mutant: Mutant) -> Result:
     return Result(mutant.name, problems=["the test does not run" if status else survived])
 
 
-def breed(names: Sequence[str]) -> int:
-    """All mutants, or those that are named."""
-    unknown = set(names) - {mutant.name for mutant in MUTANTS}
-    if unknown:
-        raise SetupError(f"no mutant {', '.join(sorted(unknown))}")
-    chosen = [mutant for mutant in MUTANTS if not names or mutant.name in names]
-    copy = paths.cache() / "mutants"
+def fresh_copy(name: str) -> Path:
+    """A copy of the repository."""
+    copy = paths.cache() / name
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(TOP, copy, ignore=shutil.ignore_patterns(".git", "target"), symlinks=True)
+    return copy
 
-    ktap = report.Ktap(len(chosen))
-    results = []
+
+def on_kernels(chosen: Sequence[Mutant]) -> Iterator[Result]:
+    """Those in what only a kernel runs."""
+    copy = fresh_copy("mutants")
     try:
         for mutant in chosen:
-            results.append(judge(copy, mutant))
-            ktap.result(results[-1])
+            yield judge(copy, mutant)
     finally:
         # The tree that was built is that of the repository again.
         run(TOP / "scripts" / "kernel.sh", CONFIG)
+
+
+def breed(names: Sequence[str]) -> int:
+    """All mutants, or those that are named."""
+    files = host.files(TOP, [name for name in names or ["host"] if host.is_host(name)])
+    unknown = {name for name in names if not host.is_host(name)} - {item.name for item in MUTANTS}
+    if unknown:
+        raise SetupError(f"no mutant {', '.join(sorted(unknown))}")
+    chosen = [mutant for mutant in MUTANTS if not names or mutant.name in names]
+
+    ktap = report.Ktap(len(chosen) + len(files))
+    results = []
+    if files:
+        results += host.run(fresh_copy("mutants-host"), files)
+        for result in results:
+            ktap.result(result)
+    if chosen:
+        for result in on_kernels(chosen):
+            results.append(result)
+            ktap.result(result)
     if not names:
         report.save("mutants", results)
     return report.verdict(results)

@@ -12,13 +12,15 @@ use crate::{
         Core,
         Handover,
         Incoming,
-        Outgoing, //
+        Outgoing,
+        Tables, //
     },
     flb::memory_for_blocks,
     logic::Policy,
     outgoing, //
 };
 use core::{
+    mem,
     ops::Deref,
     ptr, //
 };
@@ -120,6 +122,18 @@ impl Fixture {
             };
         }
         self.core.begin_incoming(&ser)
+    }
+
+    /// Takes what is handed over, as it is in memory.
+    pub(crate) fn take_tables(&self) -> Tables {
+        let mut tables = Tables::NONE;
+        let mut directions = self.core.directions.lock();
+
+        if let Some(outgoing) = directions.outgoing.as_mut() {
+            outgoing.change_table(|old| mem::swap(old, &mut tables));
+        }
+        directions.outgoing = None;
+        tables
     }
 
     /// Has this kernel be replaced: what it preserves is what the next one gets.

@@ -14,10 +14,7 @@ use crate::{
         },
         Ser, //
     },
-    core::{
-        Handover,
-        Tables, //
-    },
+    core::Handover,
     flb::{
         memory_for_blocks,
         PciArray,
@@ -126,13 +123,7 @@ fn preserved(core: &Fixture, nr: u32) -> Result<HandedOver> {
         core.preserve(built.topology.get(*dev))?;
     }
 
-    let mut tables = Tables::NONE;
-    let mut directions = core.directions.lock();
-    if let Some(outgoing) = directions.outgoing.as_mut() {
-        outgoing.change_table(|old| mem::swap(old, &mut tables));
-    }
-    directions.outgoing = None;
-    drop(directions);
+    let tables = core.take_tables();
     let (array, blocks) = (tables.array.ok_or(ENOENT)?, tables.blocks.ok_or(ENOENT)?);
     HandedOver::new(array.into_memory(), blocks.into_memory())
 }

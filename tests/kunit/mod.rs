@@ -22,6 +22,7 @@ mod hardware;
 mod machine;
 
 mod arrivals;
+mod bytes;
 mod counts;
 mod enumeration;
 mod errnos;

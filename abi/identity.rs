@@ -13,7 +13,8 @@
 //! ```
 //!
 //! `include/linux/kho/abi/pci_identity.h` states it independently. The list of devices counts
-//! without a record as well: one that is damaged, or of another layout, is ignored.
+//! without a record as well: one that is damaged, or of another layout, is ignored. Only where it
+//! names a function that the only list does not, it cannot be told which of them is wrong.
 
 use super::Key;
 use core::{

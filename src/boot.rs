@@ -115,9 +115,12 @@ fn look(core: &Core, asked: [Asked; 2]) -> Found {
 
     match core.settle() {
         Ok(()) => {
-            // It only says more about what is known now, and says itself what is wrong with it.
+            // It says itself what is wrong with it.
             let _ = RECORD.get_incoming();
-            Found::Nothing
+            match core.directions.lock().incoming {
+                Some(_) => Found::Nothing,
+                None => Found::Devices,
+            }
         }
         Err(differ) => {
             pr_err!("handover refused: pci-v3 and pci: {differ}\n");
@@ -173,6 +176,7 @@ impl Core {
     /// Acts on a handover that was refused. The diagnosis has been given.
     fn refuse(&self) {
         self.forget_lists();
+        self.set_handover(Handover::Nothing);
         self.act(self.policy, "unknown devices may be doing DMA");
     }
 

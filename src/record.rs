@@ -7,11 +7,13 @@
 //!   new kernel   retrieve() ── setup_device(): another device? ── init_acs(): in another state?
 //! ```
 //!
-//! The list counts without a record as well, so that nothing about a record is fatal.
+//! The list counts without a record as well. Only if it has no other one beside it, and the record
+//! names other functions, both are refused.
 
 use crate::{
     abi::identity::{
         self,
+        Damaged,
         Identity,
         Record, //
     },
@@ -102,17 +104,25 @@ impl flb::Flb for RecordFlb {
 
 impl Core {
     /// Takes over what the previous kernel says about the functions. Returns whether that is sound.
+    ///
+    /// If a list that has no other one beside it names other functions than the record, either can
+    /// be damaged. Then nothing is incoming.
     pub(crate) fn identify(&self, record: &Record) -> bool {
         let mut directions = self.directions.lock();
+        let is_alone = directions.lists.is_alone();
         let Some(incoming) = directions.incoming.as_mut() else {
             return true;
         };
 
-        let taken = incoming.take_record(record);
-        if let Err(damaged) = taken {
-            pr_err!("identity record ignored: {damaged}\n");
+        match incoming.take_record(record) {
+            Ok(()) => return true,
+            Err(damaged @ Damaged::Unlisted { .. }) if is_alone => {
+                pr_err!("handover refused: identity record: {damaged}\n");
+                directions.incoming = None;
+            }
+            Err(damaged) => pr_err!("identity record ignored: {damaged}\n"),
         }
-        taken.is_ok()
+        false
     }
 
     /// Writes what an outgoing device is, as the next kernel is about to find it.

@@ -22,7 +22,8 @@
  * All values are registers of the function, as they are when no quirk has
  * changed what the kernel keeps of them.
  *
- * A kernel that does not know the record, or finds it damaged, does without.
+ * A kernel that does not know the record, or finds it damaged, does without,
+ * unless it names a function that the only list does not.
  */
 
 /**

@@ -10,6 +10,7 @@ T      ?=
 M      ?=
 OUT    ?=
 N      ?= 1000
+CASE   ?=
 FUZZ   ?=
 FROM   ?=
 
@@ -38,6 +39,8 @@ The PCI Live Update core for Linux.
 
   make mutants       break the core on purpose, and see that a test notices; M="name ...", M=host for
                      what the host tests have to notice, M="abi/key.rs ..." for files of it
+  make corrupt       change every byte of a handover that means something, between two kernels;
+                     CASE="both ..."
   make soak          replace the kernel of one machine N=1000 times, and see that nothing piles up;
                      goes on where it was stopped
   make fuzz          look for bytes that the decoders cannot stand; FUZZ=seconds, 60 by default,
@@ -59,7 +62,7 @@ endef
 export HELP
 
 .PHONY: help setup check integrate kernel agent programs kunit vm vm-list compile-fail demo bench test \
-	patches-build mutants soak fuzz docs series clean
+	patches-build mutants corrupt soak fuzz docs series clean
 
 help:
 	@echo "$$HELP"
@@ -112,6 +115,9 @@ patches-build: setup
 # Files and `host` take no kernel.
 mutants: $(if $(filter-out host abi/% src/logic/%,$(or $(M),all)),kernel agent,setup)
 	@scripts/mutants.sh $(M)
+
+corrupt: kernel agent
+	@scripts/vm.sh corrupt $(CASE)
 
 soak: kernel agent
 	@scripts/vm.sh soak $(N)

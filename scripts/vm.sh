@@ -3,12 +3,12 @@
 #
 # Boot kernels that were built.
 #
-# usage: vm.sh list | demo | soak JUMPS | kunit CONFIG | run CONFIG [NAME...]
+# usage: vm.sh list | demo | corrupt [CASE...] | soak JUMPS | kunit CONFIG | run CONFIG [NAME...]
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-command=${1:?usage: vm.sh list | demo | soak | kunit | run}
+command=${1:?usage: vm.sh list | demo | corrupt | soak | kunit | run}
 config=${2:-base}
 names=("${@:3}")
 runner=$top/tests/vm/run.py
@@ -27,6 +27,9 @@ list)
 	;;
 demo)
 	"$top/tests/demo/demo.py" || die "demo failed, see $cache/demo"
+	;;
+corrupt)
+	"$top/tests/damage/corrupt.py" "${@:2}" || die "corrupt failed, see $cache/vm/base"
 	;;
 soak)
 	"$top/tests/jumps/soak.py" "${2:?}" || die "soak failed, see $cache/soak"

@@ -3,6 +3,7 @@
 
 import json
 import socket
+import time
 from typing import Any
 
 from .clock import Clock, Limit
@@ -45,7 +46,7 @@ class Qmp:
         return message
 
     def command(
-        self, name: str, arguments: dict[str, str] | None = None, timeout: float = 30.0
+        self, name: str, arguments: dict[str, Any] | None = None, timeout: float = 30.0
     ) -> Any:
         """Runs a command."""
         request = {"execute": name, "arguments": arguments or {}}
@@ -62,6 +63,21 @@ class Qmp:
                     raise Failure(f"QEMU refuses {name}: {message['error']['desc']}")
                 else:
                     return message["return"]
+
+    def job(self, name: str, arguments: dict[str, Any], timeout: float = 120.0) -> None:
+        """Runs a command that makes a job, to the end of that."""
+        self.command(name, {"job-id": name, **arguments})
+        with self._clock.limit(timeout, name) as limit:
+            while True:
+                [job] = [job for job in self.command("query-jobs") if job["id"] == name]
+                if job["status"] == "concluded":
+                    break
+                if limit.over():
+                    raise Failure(f"{name} does not end: {job}")
+                time.sleep(0.005)
+        self.command("job-dismiss", {"id": name})
+        if "error" in job:
+            raise Failure(f"QEMU fails to {name}: {job['error']}")
 
     def hmp(self, line: str) -> str:
         """Runs a command of the human monitor, for what QMP does not support."""

@@ -32,6 +32,14 @@ class GuestRam:
         self.read(address, len(data))
         self._map[address : address + len(data)] = data
 
+    def save(self) -> bytes:
+        """A copy of all of it."""
+        return self._map[:]
+
+    def restore(self, saved: bytes) -> None:
+        """Puts all of it back to what it was, while the machine stands still."""
+        self._map[:] = saved
+
     def u64(self, address: int) -> int:
         """Reads eight bytes."""
         return int.from_bytes(self.read(address, 8), "little")

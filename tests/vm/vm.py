@@ -39,9 +39,10 @@ class Vm:
     ram: GuestRam
     qmp: Qmp
     cables: dict[str, Cable]
+    debugger: gdb.Gdb
+    """While `at_jump` is called."""
     _qemu: Qemu
     _port: Port
-    _debugger: gdb.Gdb
     _map: Path
 
     def __init__(
@@ -193,7 +194,7 @@ class Vm:
             first()
             number = self.guest.leave().send("kernel.kexec")
             debugger.wait(self.limits.boot)
-            self._debugger = debugger
+            self.debugger = debugger
             at_jump()
             debugger.leave()
         finally:
@@ -206,15 +207,15 @@ class Vm:
 
         They must not wait for the one that stands still.
         """
-        self._debugger.resume_others(self.machine.cpus)
+        self.debugger.resume_others(self.machine.cpus)
         self.wait_for(what, condition)
-        self._debugger.stop()
+        self.debugger.stop()
 
     def go_on_to(self, function: str) -> None:
         """In `at_jump`: the kernel goes on until it comes to another function."""
-        self._debugger.break_at(gdb.symbol(self._map, function))
-        self._debugger.resume()
-        self._debugger.wait(self.limits.boot)
+        self.debugger.break_at(gdb.symbol(self._map, function))
+        self.debugger.resume()
+        self.debugger.wait(self.limits.boot)
 
     def variable(self, name: str) -> int:
         """In `at_jump`: the physical address of a variable of the kernel."""

@@ -57,14 +57,17 @@ keep() {
 	shift
 	rm -rf "$short" "$few"
 	mkdir "$short" "$few"
-	find "$corpus" "$kept" -type f -exec cp -t "$short" {} +
+	find "$corpus" -type f -exec cp -t "$short" {} +
+	find "$kept" -type f -exec cp -t "$short" {} +
 	# Zeros follow anyway.
 	find "$short" -type f -exec perl -0777 -pi -e 's/\0+\z//' {} +
-	find "$@" -maxdepth 1 -name '*.bin' -exec cp -b -t "$few" {} +
+	find "$@" -maxdepth 1 -name '*.bin' -exec cp -b -t "$few" {} \;
+	# How often an input reaches the code does not count.
 	cargo fuzz run --fuzz-dir fuzz "$target" "$few" "$short" "$corpus" "$kept" -- \
-		-merge=1 "$limit"
+		-merge=1 -use_counters=0 "$limit"
 	find "$kept" -type f -delete
-	find "$few" -type f ! -name '*.bin*' -exec cp -t "$kept" {} +
+	# Those of more than 8 KiB are not worth their place.
+	find "$few" -type f ! -name '*.bin*' ! -size +16 -exec cp -t "$kept" {} +
 }
 
 fuzz decode "$top/abi/golden"

@@ -443,9 +443,6 @@ pub(crate) fn ending() -> Ending {
     }
 }
 
-/// `PCI_ANY_ID`, which bindgen takes for signed.
-const ANY_ID: c_uint = !0;
-
 /// The device at that address, if there is one.
 pub(crate) fn find(key: Key) -> Option<ARef<pci::Device>> {
     let [bus, devfn] = key.bdf().to_be_bytes();
@@ -460,7 +457,10 @@ pub(crate) fn find(key: Key) -> Option<ARef<pci::Device>> {
 }
 
 /// The device after `last` in the list of all devices; the first one after `None`.
+#[cfg(CONFIG_DEBUG_FS)]
 pub(crate) fn next(last: Option<ARef<pci::Device>>) -> Option<ARef<pci::Device>> {
+    /// `PCI_ANY_ID`, which bindgen takes for signed.
+    const ANY_ID: c_uint = !0;
     let last = last.map_or(ptr::null_mut(), |last| ARef::into_raw(last).as_ptr());
 
     // SAFETY: `last` is null, or a valid device with a reference of ours, which the call drops.

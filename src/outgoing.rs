@@ -58,6 +58,7 @@ impl Core {
     }
 
     /// Tells whether [`preserve`](Self::preserve) would find anything wrong with `dev` itself.
+    #[cfg(CONFIG_DEBUG_FS)]
     pub(crate) fn can_preserve(&self, dev: &pci::Device) -> Result<(), NoPreserve> {
         if !(self.is_enabled)() {
             return Err(NoPreserve::Off);

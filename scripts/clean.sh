@@ -10,4 +10,4 @@ lock setup
 lock "$kernel_lock"
 cd "$cache"
 rm -rf tree build patches kdir agent cargo cargo-fuzz cargo-mutants fuzz mutants mutants-host \
-	mutants-out mypy checkpatch vm results log tmp
+	mutants-out series soak mypy checkpatch vm results log tmp

@@ -57,6 +57,21 @@ cargo_tool() {
 		step "$1" cargo install --locked --root "$cache/cargo-tools" --version "$2" "$1"
 }
 
+# git_tree FROM TO: create a git tree with those files of a kernel that the series
+# changes, as the tag "original". Kconfig tells that it is a kernel tree.
+git_tree() {
+	mkdir -p "$2"
+	sed -n 's|^--- a/||p' "$top"/patches/7.3/*.patch | cat - <(echo Kconfig) | sort -u |
+		(cd "$1" && xargs cp --parents -t "$2")
+	# Who has no identity for git can look at the series, too.
+	git config user.email >/dev/null ||
+		export GIT_{AUTHOR,COMMITTER}_NAME=nobody GIT_{AUTHOR,COMMITTER}_EMAIL=nobody@localhost
+	git -C "$2" init -q
+	git -C "$2" add -A
+	git -C "$2" commit -q -m original
+	git -C "$2" tag original
+}
+
 # kmake CONFIG ARG...: run the make of the kernel, out of tree.
 kmake() {
 	local out=$build/$1

@@ -15,8 +15,8 @@ export PCI_LIVEUPDATE_WORK=patches
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# Building a folder builds the Rust crates of the kernel first.
 from=${1:-}
+# Building a folder builds the Rust crates of the kernel first.
 targets=(drivers/pci/ drivers/vfio/ drivers/iommu/iommufd/ kernel/liveupdate/ samples/rust/)
 driver=$top/tests/driver
 series=("$top"/patches/7.3/*.patch)
@@ -36,22 +36,15 @@ check_size() {
 	echo "ok the hooks change $lines lines, the series $(changed_lines "${series[@]}")"
 }
 
-# Integrate into a git tree, which only needs the files that the series changes.
 check_git() {
-	local path written=$tree/.pci-liveupdate/written.json
-	local repo=$work/git
-	local git=(git -C "$repo" -c user.name=test -c user.email=test@localhost)
+	local path repo=$work/git
 	rm -rf "$repo"
-	mkdir -p "$repo"
-	(cd "$pristine" && jq -r 'keys[]' "$written" | cat - <(echo Kconfig) |
-		while read -r path; do [[ ! -f $path ]] || cp --parents "$path" "$repo"; done)
-	"${git[@]}" init -q
-	"${git[@]}" add -A
-	"${git[@]}" commit -q -m pristine
+	git_tree "$pristine" "$repo"
 	"$top/scripts/integrate.py" "$repo"
-	jq -r 'keys[]' "$written" | while read -r path; do cmp "$tree/$path" "$repo/$path"; done
-	[[ $("${git[@]}" rev-list --count HEAD) -eq $((${#series[@]} + 1)) ]]
-	[[ -z $("${git[@]}" status --porcelain) ]]
+	jq -r 'keys[]' "$tree/.pci-liveupdate/written.json" |
+		while read -r path; do cmp "$tree/$path" "$repo/$path"; done
+	[[ $(git -C "$repo" rev-list --count original..HEAD) -eq ${#series[@]} ]]
+	[[ -z $(git -C "$repo" status --porcelain) ]]
 	rm -rf "$repo"
 }
 

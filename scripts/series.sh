@@ -11,28 +11,12 @@
 
 out=$(realpath -m "${1:-$work/series}")
 cover=$top/patches/7.3/cover-letter
-# Who has no identity for git can look at the series, too.
-git config user.email >/dev/null ||
-	export GIT_{AUTHOR,COMMITTER}_NAME=nobody GIT_{AUTHOR,COMMITTER}_EMAIL=nobody@localhost
-
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# repository DIR: a git tree with those files of the kernel that the series changes.
-# Kconfig tells that it is a kernel tree.
-repository() {
-	mkdir "$1"
-	sed -n 's|^--- a/||p' "$top"/patches/7.3/*.patch | cat - <(echo Kconfig) | sort -u |
-		(cd "${KDIR:-$pristine}" && xargs cp --parents -t "$1")
-	git -C "$1" init -q
-	git -C "$1" add -A
-	git -C "$1" commit -q -m original
-	git -C "$1" tag original
-}
-
 write_series() {
 	local repo=$scratch/series
-	repository "$repo"
+	git_tree "${KDIR:-$pristine}" "$repo"
 	"$top/scripts/integrate.py" "$repo"
 	# format-patch puts the first paragraph of the description into the subject.
 	git -C "$repo" config branch.pci-liveupdate.description "$(sed 1d "$cover")"
@@ -45,7 +29,7 @@ write_series() {
 # check NAME COMMAND...: compare what COMMAND makes of a fresh tree.
 check() {
 	local repo=$scratch/$1
-	repository "$repo"
+	git_tree "${KDIR:-$pristine}" "$repo"
 	(cd "$repo" && "${@:2}")
 	git -C "$repo" add -A
 	[[ $(git -C "$repo" write-tree) == $(git -C "$scratch/series" rev-parse 'HEAD^{tree}') ]]

@@ -2,8 +2,8 @@
 """What a kernel has to make of a handover, from its bytes. This is not the kernel's code."""
 
 import struct
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from .handed import Part
 
@@ -53,28 +53,22 @@ class Unknown(Exception):
     """A list has a version that is not known."""
 
 
-@dataclass
-class _Table:
-    """The entries of a list, which come in in their order."""
-
-    name: str
-    counts: dict[str, int] = field(default_factory=dict)
-    repeated: str | None = None
-
-    def add(self, data: bytes, number: int, place: str) -> None:
-        """The first `number` entries. `place` is where an offset is."""
-        for nr in range(number):
-            domain, function, count = _ENTRY.unpack_from(data, nr * _ENTRY.size)
-            if not count:
-                continue
-            name = bdf(domain, function)
-            if name in self.counts and self.repeated is None:
-                self.repeated = place.format(nr * _ENTRY.size)
-            self.counts[name] = count
-
-
 def _used(data: bytes, number: int) -> int:
     return sum(data[nr * _ENTRY.size + 6 : nr * _ENTRY.size + 8] != b"\0\0" for nr in range(number))
+
+
+def _counts(name: str, entries: bytes, offsets: Sequence[str]) -> dict[str, int]:
+    """The functions of a list, with their counts. `offsets` says where each entry is."""
+    counts: dict[str, int] = {}
+    for nr, offset in enumerate(offsets):
+        domain, function, count = _ENTRY.unpack_from(entries, nr * _ENTRY.size)
+        if not count:
+            continue
+        address = bdf(domain, function)
+        if address in counts:
+            raise Refused(f"{name} at offset {offset}")
+        counts[address] = count
+    return counts
 
 
 def array(data: bytes) -> dict[str, int]:
@@ -85,12 +79,7 @@ def array(data: bytes) -> dict[str, int]:
     entries = data[Part.ARRAY.header :]
     if number > maximum or number != _used(entries, maximum):
         raise Refused("pci-v3 at offset 4")
-    table = _Table("pci-v3")
-    for nr in range(maximum):
-        table.add(entries[nr * 8 : nr * 8 + 8], 1, f"pci-v3 at offset {8 + 8 * nr}")
-    if table.repeated:
-        raise Refused(table.repeated)
-    return table.counts
+    return _counts("pci-v3", entries, [f"{8 + 8 * nr}" for nr in range(maximum)])
 
 
 def blocks(head: bytes, block: bytes, address: int) -> dict[str, int]:
@@ -108,12 +97,7 @@ def blocks(head: bytes, block: bytes, address: int) -> dict[str, int]:
     entries = block[Part.BLOCK.header :]
     if number != _used(entries, count):
         raise Refused("pci at offset 4")
-    table = _Table("pci")
-    for nr in range(count):
-        table.add(entries[nr * 8 : nr * 8 + 8], 1, f"pci at offset {16 + 8 * nr} of block 0")
-    if table.repeated:
-        raise Refused(table.repeated)
-    return table.counts
+    return _counts("pci", entries, [f"{16 + 8 * nr} of block 0" for nr in range(count)])
 
 
 Fields = tuple[object, ...]

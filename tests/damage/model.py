@@ -10,6 +10,10 @@ from .handed import Part
 _ENTRY = struct.Struct("<IHH")
 _IDENTITY = struct.Struct("<IHBBHHHHIH3s7s")
 _USED, _DMA, _ACS, _ARI = 1, 2, 4, 8
+# What a block is aligned to.
+_PAGE = 4096
+# Refused, wherever that is.
+_ANYWHERE = "pci at "
 # The entries that fit.
 ARRAY_ENTRIES, BLOCK_ENTRIES, RECORD_ENTRIES = 511, 510, 511
 
@@ -43,6 +47,12 @@ class Outcome:
         shown += [f"record ignored: {self.ignored}"] if self.ignored else []
         shown += ["version not known"] if self.unknown_version else []
         return ", ".join(shown)
+
+    def permits(self, found: "Outcome") -> bool:
+        """Whether a kernel may have made that of it."""
+        if self.refused == _ANYWHERE:
+            return (found.refused or "").startswith(_ANYWHERE)
+        return str(self) == str(found)
 
 
 class Refused(Exception):
@@ -82,16 +92,23 @@ def array(data: bytes) -> dict[str, int]:
     return _counts("pci-v3", entries, [f"{8 + 8 * nr}" for nr in range(maximum)])
 
 
+def _may_be_block(address: int) -> bool:
+    """Whether other memory that KHO knows may be there, which is then read as a block."""
+    return address % _PAGE == 0
+
+
 def blocks(head: bytes, block: bytes, address: int) -> dict[str, int]:
     """Decodes `pci` with one block, which is at that address."""
     version, number, first = struct.unpack("<IIQ", head)
     following, count = struct.unpack_from("<QQ", block)
     if version != 2:
         raise Unknown
+    if not first and number:
+        raise Refused("pci at offset 4")
     if first != address:
-        raise Refused("pci at block 0")
+        raise Refused(_ANYWHERE if _may_be_block(first) else "pci at block 0")
     if following:
-        raise Refused("pci at block 1")
+        raise Refused(_ANYWHERE if _may_be_block(following) else "pci at block 1")
     if not 1 <= count <= BLOCK_ENTRIES:
         raise Refused("pci at offset 8 of block 0")
     entries = block[Part.BLOCK.header :]

@@ -45,6 +45,7 @@ The PCI Live Update core for Linux.
                      goes on where it was stopped
   make fuzz          look for bytes that the decoders cannot stand; FUZZ=seconds, 60 by default,
                      UPDATE=1 keeps what covers more
+  make tried         write the page about what the commands above tried, and how often
 
   make integrate     put the core into the kernel tree KDIR: a git tree gets a branch
   make docs          build the documentation, and check that nothing of ours causes a warning
@@ -62,7 +63,7 @@ endef
 export HELP
 
 .PHONY: help setup check integrate kernel agent programs kunit vm vm-list compile-fail demo bench test \
-	patches-build mutants corrupt soak fuzz docs series clean
+	patches-build mutants corrupt soak fuzz tried docs series clean
 
 help:
 	@echo "$$HELP"
@@ -124,6 +125,9 @@ soak: kernel agent
 
 fuzz: setup
 	@scripts/fuzz.sh $(if $(UPDATE),--update) $(FUZZ)
+
+tried:
+	@tests/tried/tried.py page
 
 docs: kernel
 	@scripts/docs.sh

@@ -34,7 +34,7 @@ check_clippy() {
 
 check_host_tests() {
 	cd tests/host
-	CARGO_TARGET_DIR="$cache/cargo" cargo test --locked --no-fail-fast
+	CARGO_TARGET_DIR="$cache/cargo" cargo test --locked --no-fail-fast -- --show-output
 }
 
 check_shellcheck() {
@@ -112,6 +112,14 @@ save_counts() {
 		}' "$logs/check-host_tests.log" >"$results/check.json"
 }
 
+# How many orders of steps the model check went through.
+leave_orders() {
+	local states sequences
+	read -r states sequences < <(sed -nE \
+		's/^([0-9]+) states, for ([0-9]+) sequences .*/\1 \2/p' "$logs/check-host_tests.log")
+	tests/tried/tried.py leave orders all "$sequences" sequences "$states" states
+}
+
 # A check is a process of its own, which its first error ends.
 if [[ ${1:-} == --only ]]; then
 	"check_$2"
@@ -147,4 +155,5 @@ done
 
 tests=$([[ $verdict == ok ]]; echo $?)
 save_counts $((${#failed[@]} - tests)) "$tests"
+[[ ! -d $pristine ]] || ((tests)) || leave_orders
 ((${#failed[@]} == 0)) || die "check: ${failed[*]}, see $logs/check-${failed[0]}.log"

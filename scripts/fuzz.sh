@@ -44,10 +44,12 @@ fuzz() {
 
 # tell TARGET: how much of the code the inputs reach, and how many ran.
 tell() {
-	local log=$logs/fuzz-$1.log number='\([0-9]*\)'
+	local log=$logs/fuzz-$1.log number='\([0-9]*\)' runs took
 	sed -n "s/^#[0-9]*\tDONE *cov: $number ft: $number corp: $number.*/$1: \1 edges, \
 \2 features, \3 inputs/p" "$log"
-	sed -n "s/^Done $number runs in $number .*/$1: \1 runs in \2 s/p" "$log"
+	read -r runs took < <(sed -n "s/^Done $number runs in $number .*/\1 \2/p" "$log")
+	echo "$1: $runs runs in $took s"
+	"$top/tests/tried/tried.py" leave fuzz "$1" "$runs" runs "$took" seconds
 }
 
 # keep TARGET SEEDS...: replace what was kept.

@@ -19,6 +19,7 @@ from vm import accel, probe, report, runner  # noqa: E402
 from vm.cli import supervised  # noqa: E402
 from vm.errors import SetupError  # noqa: E402
 from vm.image import build_agent  # noqa: E402
+from vm.left import leave  # noqa: E402
 from vm.runner import Result  # noqa: E402
 from vm.scenario import Scenario  # noqa: E402
 from vm.vm import Vm  # noqa: E402
@@ -52,6 +53,8 @@ def main(names: list[str]) -> int:
         for change in tally.adopted:
             ktap.comment(f"{result.name}: adopts another function: {change}")
         ktap.result(result)
+        if result.passed:
+            leave("corrupt", result.name, {**tally.counts, "in real boots": FULL.boots})
 
     jobs = len(os.sched_getaffinity(0))
     return report.verdict(runner.run_all(scenarios, CONFIG, arguments, jobs, told))

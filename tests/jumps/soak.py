@@ -23,6 +23,7 @@ from vm import accel, paths, probe  # noqa: E402
 from vm.cli import supervised  # noqa: E402
 from vm.errors import Failure, SetupError  # noqa: E402
 from vm.image import build_agent  # noqa: E402
+from vm.left import leave  # noqa: E402
 from vm.splat import scan  # noqa: E402
 from vm.vm import Vm  # noqa: E402
 
@@ -136,6 +137,9 @@ def soak(last: int) -> int:
             say(line)
     for problem in found:
         say(f"problem: {problem}")
+    if not found:
+        functions = sum(jump.functions for jump in log.jumps)
+        leave("soak", "all", {"jumps": len(log.jumps), "functions handed over": functions})
     say(f"{'FAILED' if found else 'passed'}; the log is {log.path}")
     return 1 if found else 0
 

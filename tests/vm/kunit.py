@@ -34,6 +34,8 @@ EXPECTED = [
 _RESULTS = "/sys/kernel/debug/kunit"
 
 # How often a suite tried something: "every byte of the record: 49205 tries, 1884 refused".
+# Slower kernels try less.
+_TRIES_ALL = "base"
 _TRIED = re.compile(r"pci_liveupdate: every byte of ([^:]+): ([^\n]+)")
 
 
@@ -115,6 +117,6 @@ def run(config: str, accel: Sequence[str], wanted: str = "*") -> list[Result]:
     results = judge(suites, boot.directory, config)
     if not results:
         boot.problems.append("KUnit suites without a single test")
-    if all(result.passed for result in results):
+    if config == _TRIES_ALL and all(result.passed for result in results):
         _leave((boot.directory / "console.log").read_text("utf-8", "replace"))
     return [*results, boot]

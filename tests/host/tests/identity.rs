@@ -322,6 +322,21 @@ fn each_difference_is_told() {
     assert_eq!(told(&stopped, |it| it.set(Identity::DMA, true)), [""; 0]);
 }
 
+#[test]
+fn flags_are_set_and_cleared_one_by_one() {
+    let mut entry = Identity {
+        flags: Identity::USED,
+        ..CARD
+    };
+
+    entry.set(Identity::ACS, true);
+    assert_eq!(entry.flags, Identity::USED | Identity::ACS);
+    entry.set(Identity::ACS, true);
+    assert_eq!(entry.flags, Identity::USED | Identity::ACS);
+    entry.set(Identity::USED, false);
+    assert_eq!(entry.flags, Identity::ACS);
+}
+
 proptest! {
     #[test]
     fn any_bytes_have_a_result(words in vec(any::<u64>(), 1..64), max in 0u32..20) {

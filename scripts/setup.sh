@@ -26,6 +26,15 @@ packages=(
 	python3-sphinx python3-yaml
 )
 
+# What a guest has in addition to the agent, when a page of the documentation is tried
+# out in it: a shell, and kexec with its libraries. This is not installed, because the
+# package of kexec changes how the machine reboots.
+guest_packages=(
+	busybox-static kexec-tools
+	libxenmisc4.17 libxentoollog1 libxencall1 libxenforeignmemory1 libxendevicemodel1
+	libxentoolcore1 libxenevtchn1 libxengnttab1
+)
+
 missing_packages() {
 	local installed
 	installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null |
@@ -128,6 +137,21 @@ get_bindgen() {
 		step bindgen install_bindgen
 }
 
+download_guest_tools() {
+	local deb
+	mkdir "$tmp/debs" "$tmp/guest-tools"
+	cd "$tmp/debs"
+	apt-get download "${guest_packages[@]}"
+	for deb in *.deb; do
+		dpkg-deb -x "$deb" "$tmp/guest-tools"
+	done
+	mv "$tmp/guest-tools" "$cache/"
+}
+
+get_guest_tools() {
+	[[ -d $cache/guest-tools ]] || step 'programs for guests' download_guest_tools
+}
+
 lock setup
 tmp=$cache/tmp
 rm -rf "$tmp"
@@ -135,4 +159,5 @@ mkdir "$tmp"
 install_packages
 [[ -n $KDIR ]] || get_source
 get_bindgen
+get_guest_tools
 rm -rf "$tmp"

@@ -120,6 +120,19 @@ class Port:
             raise GuestGone(f"the guest started anew: {what}")
         return self._answer(answer, number, what)
 
+    def request_kexec(self, timeout: float, *words: wire.Word) -> Hello:
+        """Sends a request that leads to a kexec, and waits for the greeting of the next kernel.
+
+        The answer may not make it out of the old one.
+        """
+        number = self.send(*words)
+        what = wire.join(words)[:120]
+        answer = self._words(timeout, what)
+        if answer[0] == b"hello":
+            return Hello.parse(answer[1:])
+        self._answer(answer, number, what)
+        return self.hello(timeout)
+
     def hello(self, timeout: float, number: int = 0) -> Hello:
         """Waits for the greeting of a kernel, or for the answer that there will be none."""
         words = self._words(timeout, "the kernel to come up")

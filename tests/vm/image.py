@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What a guest boots: the agent as init, and the kernels for kexec."""
 
+import hashlib
 import os
 import subprocess
 import threading
@@ -47,6 +48,9 @@ def initramfs(kernels: Iterable[str], files: Iterable[Path] = ()) -> Path:
     names = sorted(set(kernels))
     files = list(files)
     label = "-".join([*names, *(file.name for file in files)])
+    if len(label) > 200:
+        # The name of a file has 255 bytes.
+        label = f"{label[:180]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
     path = paths.cache() / "vm" / f"initramfs-{label}.cpio"
     with _lock:
         content = _archive(build_agent(), files, names)

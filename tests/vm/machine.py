@@ -112,6 +112,8 @@ class Machine:
     drives: Sequence[Drive] = ()
     programs: Sequence[str] = ()
     """Programs of the kernel tree, which are in the guest by their file name."""
+    shell: bool = False
+    """Whether the guest has what vm/shell.py needs."""
     modules: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Modules by CONFIG, which are in the guest by their file name."""
     qemu: Sequence[str] = field(default=())

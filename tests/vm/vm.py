@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from . import gdb, image, paths
+from . import gdb, image, paths, shell, wire
 from .agent import Hello, Port
 from .console import Console
 from .errors import CheckFailed, Failure, GuestError, HandoverLost, SetupError
@@ -119,6 +119,8 @@ class Vm:
         """Starts the machine. Returns when the agent of the first kernel is running."""
         self.step(f"a machine is switched on, kernel {self.config}")
         files = [paths.program(self.config, name) for name in self.machine.programs]
+        if self.machine.shell:
+            files += shell.programs()
         for config, names in self.machine.modules.items():
             files += [paths.module(config, name) for name in names]
         command = [
@@ -262,7 +264,18 @@ class Vm:
     ) -> Guest:
         """Executes kexec, and fails unless KHO and LUO of the new kernel confirm the handover."""
         before = self.guest.hello
-        after = self.jump(arguments, kernel=kernel, at_jump=at_jump, stop_at=stop_at).hello
+        self.jump(arguments, kernel=kernel, at_jump=at_jump, stop_at=stop_at)
+        return self._proved(before)
+
+    def live_update_by(self, *request: wire.Word) -> Guest:
+        """A live update with a kernel that the guest has loaded itself, after this request."""
+        before = self.guest.hello
+        self._arrived(self.guest.leave().request_kexec(self.limits.boot, *request))
+        return self._proved(before)
+
+    def _proved(self, before: Hello) -> Guest:
+        """Fails unless KHO and LUO of the running kernel confirm the handover."""
+        after = self.guest.hello
         if before.live_updates is None or after.live_updates is None:
             raise HandoverLost("Live Update is off on one side of the jump")
         if (after.kexecs, after.exec_from) != (before.kexecs + 1, before.release):

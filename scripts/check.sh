@@ -79,6 +79,11 @@ check_master_writers() {
 	scripts/master_writers.py "$pristine"
 }
 
+# The pages, compared with the code.
+check_documented() {
+	scripts/documented.py
+}
+
 # checkpatch.pl of the kernel, on copies: it creates files in its directory, expects
 # a git tree, and counts the columns of pictures. There is no Signed-off-by yet,
 # MAINTAINERS is updated by a patch of its own, the symbols that C exports are
@@ -136,7 +141,7 @@ run() {
 
 # The checks are independent: all start at once, and are reported in order.
 lock check
-checks=(rustfmt shellcheck python unittests spdx unsafe_budget master_writers checkpatch clippy host_tests)
+checks=(rustfmt shellcheck python unittests spdx unsafe_budget documented master_writers checkpatch clippy host_tests)
 declare -A told
 for name in "${checks[@]}"; do
 	exec {pipe}< <(run "$name")

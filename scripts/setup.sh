@@ -23,7 +23,7 @@ packages=(
 	# to run it, and to draw the picture of the demo
 	qemu-system-x86 python3-matplotlib
 	# to build the documentation
-	python3-sphinx python3-yaml
+	python3-sphinx python3-yaml graphviz
 )
 
 # What a guest has in addition to the agent, when a page of the documentation is tried

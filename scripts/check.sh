@@ -95,8 +95,8 @@ check_checkpatch() {
 		--show-types --ignore "$ignore")
 	[[ -f $script ]] || { echo "no kernel source in $cache yet"; return; }
 	rm -rf "$copies"
-	for file in $(files abi src kernel tests/kunit tests/bench Documentation Kbuild Kconfig \
-		patches | grep -vE '^abi/golden/|\.(py|json)$'); do
+	for file in $(files abi src kernel tests/kunit tests/bench tests/driver Documentation \
+		Kbuild Kconfig patches | grep -vE '^abi/golden/|\.(py|json)$'); do
 		mkdir -p "$copies/$(dirname "$file")"
 		LC_ALL=C.UTF-8 sed 's/[^\t -~]/-/g' "$file" >"$copies/$file"
 	done

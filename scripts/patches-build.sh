@@ -18,7 +18,6 @@ export PCI_LIVEUPDATE_WORK=patches
 from=${1:-}
 # Building a folder builds the Rust crates of the kernel first.
 targets=(drivers/pci/ drivers/vfio/ drivers/iommu/iommufd/ kernel/liveupdate/ samples/rust/)
-driver=$top/tests/driver
 series=("$top"/patches/7.3/*.patch)
 # Those of the PCI core: from 0331 to 0359, VFIO is made to hand devices over.
 hooks=("$top"/patches/7.3/03[!345]*.patch)
@@ -84,11 +83,10 @@ for n in "${!series[@]}"; do
 	echo "ok ${series[n]##*/}"
 done
 
-"$top/scripts/kernel.sh" minimal bzImage modules
+"$top/scripts/driver.sh" minimal
 "$top/scripts/kernel.sh" off modules_prepare
 lock "$kernel_lock"
-step 'driver minimal' kmake minimal M="$driver" MO="$build/driver-minimal" modules
-step 'driver off' kmake off M="$driver" MO="$build/driver-off" c_driver.o
+step 'driver in C, off' kmake off M="$top/tests/driver" MO="$build/off/tests/driver" c_driver.o
 echo 'ok the whole with minimal.config, and a driver in C'
 step 'git tree' check_git
 echo 'ok a git tree gets the same files, a commit for each patch'

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Build a kernel, and the programs of its tree that scenarios run. The guests have
-# no libc. usage: programs.sh CONFIG
+# Build a kernel, the driver in C, and the programs of its tree that scenarios run. The
+# guests have no libc. usage: programs.sh CONFIG
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -20,7 +20,7 @@ selftests() {
 		KHDR_INCLUDES="-isystem $build/$config/usr/include" -j"$(nproc)"
 }
 
-"$top/scripts/kernel.sh" "$config"
+"$top/scripts/driver.sh" "$config"
 "$top/scripts/kernel.sh" "$config" USERLDFLAGS=-static samples/vfio/ samples/liveupdate/
 lock "$kernel_lock"
 step "selftests of liveupdate, $config" selftests liveupdate

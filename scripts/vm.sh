@@ -13,12 +13,9 @@ config=${2:-base}
 names=("${@:3}")
 runner=$top/tests/vm/run.py
 
-# other_kernel CONFIG SCENARIO [TARGET...]: build what a scenario needs besides, if it is
-# one of those that run.
-other_kernel() {
-	((${#names[@]} == 0)) || [[ " ${names[*]}" == *" $2"* ]] || return 0
-	seed base "$1"
-	"$top/scripts/kernel.sh" "$1" "${@:3}"
+# runs SCENARIO: whether it is one of those that are to run.
+runs() {
+	((${#names[@]} == 0)) || [[ " ${names[*]}" == *" $1"* ]]
 }
 
 case $command in
@@ -38,9 +35,15 @@ kunit)
 	"$runner" kunit --config "$config" || die "kunit $config failed, see $cache/vm/$config"
 	;;
 run)
-	# Its image is looked at, not booted.
-	other_kernel bench-off preflight
-	other_kernel module vfio-module bzImage modules
+	# Without the feature: its image is looked at, and a module is loaded into it.
+	if runs preflight || runs c-driver; then
+		seed base bench-off
+		"$top/scripts/driver.sh" bench-off
+	fi
+	if runs vfio-module; then
+		seed base module
+		"$top/scripts/kernel.sh" module bzImage modules
+	fi
 	"$runner" run --config "$config" "${names[@]}" || die "vm $config failed, see $cache/vm/$config"
 	;;
 esac

@@ -43,6 +43,7 @@ _BASE = Profile(memory=512, scratch="32M,96M,32M", boot=90, request=30)
 PROFILES = {
     "base": _BASE,
     "module": _BASE,
+    "bench-off": _BASE,
     "debug": _DEBUG,
     # Counting instructions takes its time.
     "bench": Profile(memory=512, scratch="32M,96M,32M", boot=600, request=60),

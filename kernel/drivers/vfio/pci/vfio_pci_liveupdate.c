@@ -59,6 +59,15 @@ bool vfio_pci_takes_over(struct vfio_pci_core_device *vdev)
 }
 
 /*
+ * The device cannot be opened, but may be later. It is as it was before it was
+ * enabled: pci_disable_device() would stop it.
+ */
+void vfio_pci_leave_running(struct vfio_pci_core_device *vdev)
+{
+	atomic_dec(&vdev->pdev->enable_cnt);
+}
+
+/*
  * The state that was saved when the device was opened is restored when it is
  * closed, and must not start DMA then.
  */

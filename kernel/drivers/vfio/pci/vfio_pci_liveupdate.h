@@ -12,6 +12,7 @@ void vfio_pci_liveupdate_init(void);
 bool vfio_pci_is_live(struct vfio_pci_core_device *vdev);
 bool vfio_pci_is_frozen(struct vfio_pci_core_device *vdev);
 bool vfio_pci_takes_over(struct vfio_pci_core_device *vdev);
+void vfio_pci_leave_running(struct vfio_pci_core_device *vdev);
 void vfio_pci_forget_master(struct vfio_pci_core_device *vdev);
 void vfio_pci_take_over_config(struct vfio_pci_core_device *vdev);
 void vfio_pci_take_over_irqs(struct vfio_pci_core_device *vdev);
@@ -35,6 +36,10 @@ static inline bool vfio_pci_is_frozen(struct vfio_pci_core_device *vdev)
 static inline bool vfio_pci_takes_over(struct vfio_pci_core_device *vdev)
 {
 	return false;
+}
+
+static inline void vfio_pci_leave_running(struct vfio_pci_core_device *vdev)
+{
 }
 
 static inline void vfio_pci_forget_master(struct vfio_pci_core_device *vdev)

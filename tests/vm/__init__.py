@@ -10,7 +10,7 @@
 What a scenario needs can be imported from here.
 """
 
-from . import check, fabric, handover, kselftest, liveupdate, pages, pci, sample, tracefs
+from . import check, fabric, faults, handover, kselftest, liveupdate, pages, pci, sample, tracefs
 from .errors import CheckFailed, Failure, GuestError
 from .guest import Guest
 from .machine import Device, Drive, Machine, device, endpoint, root_port, switch
@@ -37,6 +37,7 @@ __all__ = [
     "device",
     "endpoint",
     "fabric",
+    "faults",
     "handover",
     "kselftest",
     "liveupdate",

@@ -2,6 +2,7 @@
 """A running kernel, and the requests that a scenario can send to it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from . import liveupdate, wire
@@ -82,6 +83,7 @@ class Guest:
         self._timeout = timeout
         self._address = address
         self._device: Fd | None = None
+        self._before: Request = []
         self.hello = hello
 
     def leave(self) -> Port:
@@ -99,7 +101,29 @@ class Guest:
         """Calls a verb of the agent; tests/agent/src/verbs.rs has them all."""
         if self._port is None:
             raise GuestGone(f"this kernel was left already: {wire.join(words)[:80]}")
-        return self._port.request(timeout or self._timeout, *words)
+        return self._port.request(timeout or self._timeout, *self._before, *words)
+
+    def jump(self, fault: int = 0) -> int:
+        """Sends the request to execute kexec, and returns its number."""
+        before: list[wire.Word] = ["fault.nth", fault] if fault else []
+        return self.leave().send(*before, "kernel.kexec")
+
+    @contextmanager
+    def fault(self, nth: int, rest: bool = False) -> Iterator[None]:
+        """In each request of this block, an allocation fails: the Nth of those of its thread.
+
+        With `rest`, all after it do so as well.
+        """
+        self._before = ["fault.rest" if rest else "fault.nth", nth]
+        try:
+            yield
+        finally:
+            self._before = []
+
+    @property
+    def fault_left(self) -> int:
+        """How many more allocations the last such request would have had to make; 0: one failed."""
+        return int(self.request("fault.left")[0])
 
     def new_fd(self, *words: wire.Word) -> Fd:
         """A request that returns a file descriptor."""

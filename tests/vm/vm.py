@@ -183,10 +183,11 @@ class Vm:
         at_jump: Callable[[], None] | None,
         stop_at: str = LAST_FUNCTION,
         first: Callable[[], None] = lambda: None,
+        fault: int = 0,
     ) -> int:
         """Starts kexec; `at_jump` is called when the kernel reaches a function."""
         if at_jump is None:
-            return self.guest.leave().send("kernel.kexec")
+            return self.guest.jump(fault)
         self._map = paths.system_map(kernel)
         self.qmp.hmp("gdbserver unix:gdb.sock,server=on,wait=off")
         debugger = gdb.Gdb(self.directory / "gdb.sock", self.limits.request, self._qemu.clock)
@@ -194,7 +195,7 @@ class Vm:
             debugger.break_at(gdb.symbol(self._map, stop_at))
             debugger.resume()
             first()
-            number = self.guest.leave().send("kernel.kexec")
+            number = self.guest.jump(fault)
             debugger.wait(self.limits.boot)
             self.debugger = debugger
             at_jump()
@@ -231,18 +232,20 @@ class Vm:
         at_jump: Callable[[], None] | None = None,
         stop_at: str = LAST_FUNCTION,
         first: Callable[[], None] = lambda: None,
+        fault: int = 0,
     ) -> Guest:
         """Executes kexec, whatever is handed over.
 
         `at_jump` runs while the machine stands still at the end of the old kernel, or where
         it comes to the function `stop_at`. `first` runs before, after the last time that the
         machine had to stand still: then QEMU has drives execute all that is under way.
+        With `fault`, that allocation of it fails (faults.py).
         A kernel that refuses raises its GuestError, and continues to run.
         """
         self.step(f"jump{f' with {arguments}' if arguments else ''}")
         guest, left = self.guest, self._kernel
         self.load(arguments, kernel)
-        number = self._leave(left, at_jump, stop_at, first)
+        number = self._leave(left, at_jump, stop_at, first, fault)
         try:
             hello = self._port.hello(self.limits.boot, number)
         except GuestError:

@@ -17,6 +17,7 @@
 mod boot;
 mod drivers;
 mod errno;
+mod faults;
 mod fds;
 mod files;
 mod frames;

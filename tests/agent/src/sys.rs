@@ -207,6 +207,27 @@ pub(crate) fn swapon(path: &CStr) -> io::Result<()> {
     check(unsafe { libc::swapon(path.as_ptr(), 0) }.into()).map(drop)
 }
 
+/// Makes the heap large enough for a request, and has all memory of this program present, so that
+/// the kernel need not be asked for more.
+///
+/// Only for the first thread: the others have heaps of their own.
+pub(crate) fn reserve_memory() -> io::Result<()> {
+    const ENOUGH: usize = 1 << 20;
+    const NEVER: libc::c_int = 1 << 30;
+
+    // SAFETY: No pointers are passed.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, NEVER);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, NEVER);
+    }
+    // It is written to, so that its pages are there when it is used again.
+    std::hint::black_box(vec![1u8; ENOUGH]);
+    // SAFETY: As above. Pages that were locked once are present.
+    check(unsafe { libc::mlockall(libc::MCL_CURRENT) }.into())?;
+    // SAFETY: As above.
+    check(unsafe { libc::munlockall() }.into()).map(drop)
+}
+
 /// The port of QEMU's `isa-debug-exit`.
 const DEBUG_EXIT: u16 = 0xf4;
 

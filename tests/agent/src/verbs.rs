@@ -18,6 +18,8 @@ use std::sync::Arc; //
 use crate::drivers;
 use crate::errno::Errno;
 use crate::errno::Result;
+use crate::faults::Extent;
+use crate::faults::Faults;
 use crate::fds::Fds;
 use crate::files;
 use crate::frames;
@@ -101,6 +103,7 @@ fn range(args: &mut Args<'_>) -> Result<iommufd::Range> {
 pub(crate) struct Primitives {
     fds: Fds,
     processes: Processes,
+    faults: Faults,
 }
 
 impl Primitives {
@@ -121,6 +124,7 @@ impl Primitives {
             Some(("process", verb)) => self.process(verb, &mut args),
             Some(("thread", verb)) => Self::thread(verb, &mut args),
             Some(("kernel", verb)) => Self::kernel(verb, &mut args),
+            Some(("fault", verb)) => self.fault(verb, &mut args),
             _ => Err(Errno::invalid(format!("no verb {verb:?}"))),
         }?;
         args.end()?;
@@ -279,6 +283,20 @@ impl Primitives {
             "wait" => Ok(number(self.processes.wait(process)?)),
             _ => Err(Errno::invalid(format!("no verb process.{verb}"))),
         }
+    }
+
+    /// Requests during which an allocation fails.
+    fn fault(&self, verb: &str, args: &mut Args<'_>) -> Result<Vec<Word>> {
+        let extent = match verb {
+            "nth" => Extent::One,
+            "rest" => Extent::Rest,
+            "left" => return Ok(number(self.faults.left())),
+            _ => return Err(Errno::invalid(format!("no verb fault.{verb}"))),
+        };
+        let nth = args.number()?;
+        let request = args.remaining();
+
+        self.faults.during(extent, nth, || self.run(request))
     }
 
     /// The kernel itself.

@@ -47,34 +47,45 @@ enum Asked {
     Off,
 }
 
+impl From<Result> for Asked {
+    fn from(answer: Result) -> Self {
+        match answer {
+            Ok(()) => Self::List,
+            Err(ENODATA) => Self::Fresh,
+            Err(ENOENT) => Self::Nothing,
+            Err(EOPNOTSUPP) => Self::Off,
+            Err(EPROTO) => Self::Unknown,
+            Err(_) => Self::Refused,
+        }
+    }
+}
+
 /// Asks LUO what the previous kernel handed over, and acts on it.
 pub(crate) fn init(core: &Core) {
-    let [array, blocks] = core.stats.timed(Event::RetrieveNanos, || {
+    let answers = core.stats.timed(Event::RetrieveNanos, || {
         [
             ask(Format::Array, || ARRAY.get_incoming()),
             ask(Format::Blocks, || BLOCKS.get_incoming()),
         ]
     });
 
-    match look(core, [array, blocks]) {
-        Found::Nothing => {}
-        Found::Devices => core.refuse(),
-        Found::Unknown => core.refuse_unknown(),
-    }
+    decide(core, answers);
 }
 
 /// Gets and puts the incoming object of a format, if it is read.
-fn ask<F: flb::Flb>(format: Format, get: impl FnOnce() -> Result<flb::IncomingRef<F>>) -> Asked {
-    if !formats().has(format) {
-        return Asked::Nothing;
+fn ask<F: flb::Flb>(format: Format, get: impl FnOnce() -> Result<flb::IncomingRef<F>>) -> Result {
+    match formats().has(format) {
+        true => get().map(drop),
+        false => Err(ENOENT),
     }
-    match get().err() {
-        None => Asked::List,
-        Some(ENODATA) => Asked::Fresh,
-        Some(ENOENT) => Asked::Nothing,
-        Some(EOPNOTSUPP) => Asked::Off,
-        Some(EPROTO) => Asked::Unknown,
-        Some(_) => Asked::Refused,
+}
+
+/// Acts on what LUO answers about `pci-v3` and `pci`.
+pub(crate) fn decide(core: &Core, answers: [Result; 2]) {
+    match look(core, answers.map(Asked::from)) {
+        Found::Nothing => {}
+        Found::Devices => core.refuse(),
+        Found::Unknown => core.refuse_unknown(),
     }
 }
 

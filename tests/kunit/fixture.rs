@@ -51,16 +51,22 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// Makes a core, with Live Update switched on. A test has one at a time.
     pub(crate) fn new() -> Result<Self> {
-        Self::with(|| true)
+        Self::with(Policy::Panic, || true)
     }
 
     /// The same with Live Update switched off.
     pub(crate) fn switched_off() -> Result<Self> {
-        Self::with(|| false)
+        Self::with(Policy::Panic, || false)
     }
 
-    fn with(is_enabled: fn() -> bool) -> Result<Self> {
-        let core = KBox::pin_init(Core::new(Policy::Panic, is_enabled), GFP_KERNEL)?;
+    /// The same with another policy, for what is refused.
+    #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
+    pub(crate) fn with_policy(policy: Policy) -> Result<Self> {
+        Self::with(policy, || true)
+    }
+
+    fn with(policy: Policy, is_enabled: fn() -> bool) -> Result<Self> {
+        let core = KBox::pin_init(Core::new(policy, is_enabled), GFP_KERNEL)?;
         let raw = ptr::from_ref(&*core).cast_mut().cast();
 
         // SAFETY: `core` stays where it is. `drop()` ends the redirection before it is freed, and a

@@ -45,26 +45,26 @@ fn hand_over<T: ?Sized>(folio: kho::Folio<T>) -> u64 {
 }
 
 /// A handle for it.
-fn handle(phys: u64) -> kho::Handle<kho::Cpu> {
+pub(super) fn handle(phys: u64) -> kho::Handle<kho::Cpu> {
     // SAFETY: What is there was handed over, and belongs to the test. There is one handle at a time
     // that is used.
     unsafe { kho::Handle::from_raw(phys) }
 }
 
 /// Whether memory is still that of the previous kernel.
-fn is_reserved(phys: u64) -> bool {
+pub(super) fn is_reserved(phys: u64) -> bool {
     handle(phys).size().is_ok()
 }
 
 /// Where both lists are.
-struct HandedOver {
-    array: u64,
-    head: u64,
-    blocks: KVVec<u64>,
+pub(super) struct HandedOver {
+    pub(super) array: u64,
+    pub(super) head: u64,
+    pub(super) blocks: KVVec<u64>,
 }
 
 impl HandedOver {
-    fn new(array: kho::Folio<Ser>, blocks: (kho::Folio<Head>, Pages)) -> Result<Self> {
+    pub(super) fn new(array: kho::Folio<Ser>, blocks: (kho::Folio<Head>, Pages)) -> Result<Self> {
         let (head, pages) = blocks;
         let mut blocks = KVVec::with_capacity(pages.len(), GFP_KERNEL)?;
 
@@ -91,7 +91,7 @@ impl HandedOver {
     }
 
     /// Has both retrieved, as LUO does at boot.
-    fn retrieve(&self) -> [Result<(), Error>; 2] {
+    pub(super) fn retrieve(&self) -> [Result<(), Error>; 2] {
         [
             PciArray::retrieve(handle(self.array)),
             PciBlocks::retrieve(handle(self.head)),
@@ -99,7 +99,7 @@ impl HandedOver {
     }
 
     /// Gives all that is left back.
-    fn free(&self) {
+    pub(super) fn free(&self) {
         let free = |phys| drop(kho::Restored::<[u8]>::take(handle(phys)));
 
         self.blocks.iter().copied().for_each(free);
@@ -107,10 +107,10 @@ impl HandedOver {
     }
 }
 
-type Pages = KVVec<kho::Folio<Block>>;
+pub(super) type Pages = KVVec<kho::Folio<Block>>;
 
 /// What a kernel hands over that preserves `nr` devices, each in a segment of its own.
-fn preserved(core: &Fixture, nr: u32) -> Result<HandedOver> {
+pub(super) fn preserved(core: &Fixture, nr: u32) -> Result<HandedOver> {
     let built = Shape {
         segments: nr,
         endpoints: 1,
@@ -129,7 +129,7 @@ fn preserved(core: &Fixture, nr: u32) -> Result<HandedOver> {
 }
 
 /// One block with `count` entries, of which the first is used, and its head.
-fn one_block(count: u64, bdf: u16) -> Result<(kho::Folio<Head>, Pages)> {
+pub(super) fn one_block(count: u64, bdf: u16) -> Result<(kho::Folio<Head>, Pages)> {
     let (mut head, mut pages) = memory_for_blocks(1)?;
     let page = pages.first_mut().ok_or(EINVAL)?;
 

@@ -6,7 +6,10 @@
 #include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <kunit/test-bug.h>
+#include <linux/dcache.h>
+#include <linux/debugfs.h>
 #include <linux/errno.h>
+#include <linux/fs.h>
 #include <linux/io.h>
 #include <linux/kho_block.h>
 #include <linux/kho/abi/pci.h>
@@ -110,3 +113,82 @@ long pci_liveupdate_test_restore_blocks(u64 phys, u64 *counts)
 	kho_block_set_destroy(&blocks);
 	return nr;
 }
+
+/* How many references there are to a page. */
+int pci_liveupdate_test_page_count(u64 phys)
+{
+	return page_count(pfn_to_page(PHYS_PFN(phys)));
+}
+
+/* End the test, which needs what this kernel does not have. Nothing is dropped. */
+void pci_liveupdate_test_skip(const char *why)
+{
+	kunit_skip(kunit_get_current_test(), "%s", why);
+}
+
+#ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
+/* What a file in debugfs is about: there is no other way to fault injection. */
+static void *debugfs_value(const char *dir, const char *name)
+{
+	struct dentry *parent = debugfs_lookup(dir, NULL);
+	struct dentry *file = parent ? debugfs_lookup(name, parent) : NULL;
+	void *value = file ? d_inode(file)->i_private : NULL;
+
+	dput(file);
+	dput(parent);
+	return value;
+}
+
+static int allow_faults(const char *dir, bool allow)
+{
+	unsigned long *probability = debugfs_value(dir, "probability");
+	unsigned long *verbose = debugfs_value(dir, "verbose");
+	bool *ignore_wait = debugfs_value(dir, "ignore-gfp-wait");
+	bool *task_filter = debugfs_value(dir, "task-filter");
+	atomic_t *times = debugfs_value(dir, "times");
+
+	if (!probability || !verbose || !ignore_wait || !task_filter || !times)
+		return -ENOENT;
+
+	*ignore_wait = !allow;
+	*verbose = allow ? 0 : 2;
+	atomic_set(times, allow ? -1 : 1);
+	/* Of other tasks, none fails. */
+	*task_filter = true;
+	*probability = allow ? 100 : 0;
+	return 0;
+}
+
+/*
+ * Let every allocation fail that a task asks to, or only those that it can do
+ * without, as is the default.
+ */
+int pci_liveupdate_test_allow_faults(bool allow)
+{
+	u32 *min_order = debugfs_value("fail_page_alloc", "min-order");
+	int err;
+
+	if (!min_order)
+		return -ENOENT;
+
+	*min_order = !allow;
+	err = allow_faults("failslab", allow);
+	return err ?: allow_faults("fail_page_alloc", allow);
+}
+
+/*
+ * Have the Nth allocation of the current task fail, counted from now on, and
+ * maybe all after it. 0: none fails.
+ */
+void pci_liveupdate_test_fail_nth(unsigned int nth, bool rest)
+{
+	WRITE_ONCE(current->fail_nth, nth);
+	current->make_it_fail = rest;
+}
+
+/* 0: it has failed. */
+unsigned int pci_liveupdate_test_fail_left(void)
+{
+	return READ_ONCE(current->fail_nth);
+}
+#endif

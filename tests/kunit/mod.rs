@@ -28,6 +28,18 @@ mod enumeration;
 mod errnos;
 mod fabric;
 mod facts;
+#[cfg(all(
+    CONFIG_FAULT_INJECTION_DEBUG_FS,
+    CONFIG_FAILSLAB,
+    CONFIG_FAIL_PAGE_ALLOC //
+))]
+mod failnth;
+#[cfg(all(
+    CONFIG_FAULT_INJECTION_DEBUG_FS,
+    CONFIG_FAILSLAB,
+    CONFIG_FAIL_PAGE_ALLOC //
+))]
+mod faults;
 mod formats;
 #[cfg(CONFIG_IOMMU_API)]
 mod groups;

@@ -29,6 +29,8 @@ EXPECTED = [
     Expected(r"ODEBUG: object \S+ is on stack \S+, but NOT annotated", None),
     Expected(r"WARNING: lib/debugobjects.c:\d+ at debug_object_is_on_stack", None),
     Expected(r"Call Trace:", None),
+    # Of failnth, which has allocations fail.
+    Expected(r"SLUB: Unable to allocate memory on ", None),
 ]
 
 _RESULTS = "/sys/kernel/debug/kunit"

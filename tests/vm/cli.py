@@ -31,7 +31,7 @@ def _tell(options: argparse.Namespace) -> int:
     build_agent()
     accelerator = _accel(options.config)
     results = []
-    for item in scenario.select(options.names):
+    for item in scenario.select(options.names, options.config):
         print(f"{item.name}: {item.sentence}\n", flush=True)
         result = runner.run_one(item, options.config, accelerator, _say)
         results.append(result)
@@ -48,11 +48,18 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
+def _left_out(config: str) -> str:
+    others = {item.name.split(".")[0] for item in scenario.load_all() if not item.runs_on(config)}
+    return f"not for this kernel: {', '.join(sorted(others)) or 'none'}"
+
+
 def _run(options: argparse.Namespace) -> int:
-    chosen = scenario.select(options.names)
+    chosen = scenario.select(options.names, options.config)
     build_agent()
     accelerator = _accel(options.config)
     ktap = report.Ktap(len(chosen))
+    if not options.names:
+        ktap.comment(_left_out(options.config))
     results = runner.run_all(chosen, options.config, accelerator, options.jobs, ktap.result)
     report.save(f"vm-{options.config}", results)
     return report.verdict(results)
@@ -60,7 +67,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _kunit(options: argparse.Namespace) -> int:
     build_agent()
-    results = kunit.run(options.config, _accel(options.config), options.filter)
+    results = kunit.run(options.config, _accel(options.config), options.filter, options.leaks)
     ktap = report.Ktap(len(results))
     for result in results:
         ktap.result(result)
@@ -98,6 +105,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("names", nargs="*", metavar="NAME")
         if name == "kunit":
             command.add_argument("--filter", default="*", help="which suites, as a glob")
+            text = "look for memory that they leak"
+            command.add_argument("--leaks", action="store_true", help=text)
     return parser
 
 

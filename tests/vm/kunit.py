@@ -101,7 +101,9 @@ def _leave(console: str) -> None:
         leave("bytes", part, {what: int(number) for number, what in numbers})
 
 
-def run(config: str, accel: Sequence[str], wanted: str = "*") -> list[Result]:
+def run(
+    config: str, accel: Sequence[str], wanted: str = "*", leaks: bool = False
+) -> list[Result]:
     """Runs all suites of a kernel, or those that match, and checks the boot."""
     suites: dict[str, list[str]] = {}
 
@@ -113,7 +115,8 @@ def run(config: str, accel: Sequence[str], wanted: str = "*") -> list[Result]:
             raise Failure("no KUnit suite ran")
 
     sentence = "Boots the kernel and runs its KUnit suites."
-    boot = run_one(Scenario("kunit", sentence, Machine(), story, EXPECTED), config, accel)
+    machine = Machine(leaks=1 if leaks else None)
+    boot = run_one(Scenario("kunit", sentence, machine, story, EXPECTED), config, accel)
     if not suites or boot.directory is None:
         return [boot]
     results = judge(suites, boot.directory, config)

@@ -11,6 +11,7 @@ A scenario `one-device` is the file `one_device.py` with
                     `story(vm, case)`, and its result is called `NAME.CASE`; the
                     attributes `machine` and `expected` of a case override MACHINE
                     and EXPECTED
+    CONFIGS         optional: the only kernels that have what it takes, by CONFIG
 """
 
 import importlib.util
@@ -36,6 +37,12 @@ class Scenario:
     machine: Machine
     story: Callable[[Vm], None]
     expected: Sequence[Expected] = field(default=())
+    configs: Sequence[str] = ()
+    """The only kernels that it can run on, or none if it runs on all."""
+
+    def runs_on(self, config: str) -> bool:
+        """Whether that kernel has what it takes."""
+        return not self.configs or config in self.configs
 
 
 def _module(path: Path) -> ModuleType:
@@ -59,9 +66,10 @@ def _load(path: Path) -> list[Scenario]:
         raise SetupError(f"{path} lacks {', '.join(missing)}")
     sentence = str(module.__doc__).strip().splitlines()[0]
     expected = getattr(module, "EXPECTED", ())
+    configs = getattr(module, "CONFIGS", ())
     cases = getattr(module, "CASES", None)
     if cases is None:
-        return [Scenario(name, sentence, module.MACHINE, module.story, expected)]
+        return [Scenario(name, sentence, module.MACHINE, module.story, expected, configs)]
     return [
         Scenario(
             f"{name}.{key}",
@@ -69,6 +77,7 @@ def _load(path: Path) -> list[Scenario]:
             getattr(case, "machine", None) or module.MACHINE,
             _bound(module.story, case),
             (*expected, *getattr(case, "expected", ())),
+            configs,
         )
         for key, case in cases.items()
     ]
@@ -82,15 +91,21 @@ def load_all() -> list[Scenario]:
     return [scenario for path in found for scenario in _load(path)]
 
 
-def select(names: Sequence[str]) -> list[Scenario]:
-    """The named scenarios, or all; a name without a case stands for all its cases."""
+def select(names: Sequence[str], config: str) -> list[Scenario]:
+    """The named scenarios, or all; a name without a case stands for all its cases.
+
+    That is: all that run on this kernel. One that is named has to.
+    """
     every = load_all()
     if not names:
-        return every
-    chosen = []
+        return [item for item in every if item.runs_on(config)]
+    chosen: list[Scenario] = []
     for name in dict.fromkeys(names):
         found = [item for item in every if name in (item.name, item.name.split(".")[0])]
         if not found:
             raise SetupError(f"no scenario {name!r}: make vm-list shows all")
         chosen += [item for item in found if item not in chosen]
+    for item in chosen:
+        if not item.runs_on(config):
+            raise SetupError(f"{item.name} needs CONFIG={' or '.join(item.configs)}")
     return chosen

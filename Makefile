@@ -41,6 +41,8 @@ The PCI Live Update core for Linux.
                      what the host tests have to notice, M="abi/key.rs ..." for files of it
   make corrupt       change every byte of a handover that means something, between two kernels;
                      CASE="both ..."
+  make failnth       fail every allocation of every operation, one after the other, on the debug
+                     kernel
   make soak          replace the kernel of one machine N=1000 times, and see that nothing piles up;
                      goes on where it was stopped
   make fuzz          look for bytes that the decoders cannot stand; FUZZ=seconds, 60 by default,
@@ -63,7 +65,7 @@ endef
 export HELP
 
 .PHONY: help setup check integrate kernel agent programs kunit vm vm-list compile-fail demo bench test \
-	patches-build mutants corrupt soak fuzz tried docs series clean
+	patches-build mutants corrupt failnth soak fuzz tried docs series clean
 
 help:
 	@echo "$$HELP"
@@ -119,6 +121,10 @@ mutants: $(if $(filter-out host abi/% src/logic/%,$(or $(M),all)),kernel agent,s
 
 corrupt: kernel agent
 	@scripts/vm.sh corrupt $(CASE)
+
+failnth: setup
+	@$(MAKE) kernel agent CONFIG=debug
+	@scripts/vm.sh failnth
 
 soak: kernel agent
 	@scripts/vm.sh soak $(N)

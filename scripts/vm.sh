@@ -3,12 +3,13 @@
 #
 # Boot kernels that were built.
 #
-# usage: vm.sh list | demo | corrupt [CASE...] | soak JUMPS | kunit CONFIG | run CONFIG [NAME...]
+# usage: vm.sh list | demo | corrupt [CASE...] | failnth | soak JUMPS | kunit CONFIG
+#        vm.sh run CONFIG [NAME...]
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-command=${1:?usage: vm.sh list | demo | corrupt | soak | kunit | run}
+command=${1:?usage: vm.sh list | demo | corrupt | failnth | soak | kunit | run}
 config=${2:-base}
 names=("${@:3}")
 runner=$top/tests/vm/run.py
@@ -27,6 +28,11 @@ demo)
 	;;
 corrupt)
 	"$top/tests/damage/corrupt.py" "${@:2}" || die "corrupt failed, see $cache/vm/base"
+	;;
+failnth)
+	"$runner" kunit --config debug --leaks --filter pci_liveupdate_failnth ||
+		die "failnth failed, see $cache/vm/debug"
+	"$runner" run --config debug failnth failnth-vfio || die "failnth failed, see $cache/vm/debug"
 	;;
 soak)
 	"$top/tests/jumps/soak.py" "${2:?}" || die "soak failed, see $cache/soak"

@@ -20,6 +20,7 @@ series=${PCI_LIVEUPDATE_PATCHES:-}
 fragments() {
 	case $config in
 	base) echo "$top/configs/base.config" ;;
+	race) echo "$top"/configs/{base,debug,race}.config ;;
 	*) echo "$top/configs/base.config" "$top/configs/$config.config" ;;
 	esac
 }

@@ -13,7 +13,9 @@ use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::Arc; //
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration; //
 
 use crate::drivers;
 use crate::errno::Errno;
@@ -264,6 +266,7 @@ impl Primitives {
     fn thread(verb: &str, args: &mut Args<'_>) -> Result<Vec<Word>> {
         match verb {
             "pin" => sys::pin(args.number()?)?,
+            "pause" => thread::sleep(Duration::from_micros(args.number()?)),
             "drop_capability" => sys::drop_capability(args.number()?)?,
             _ => return Err(Errno::invalid(format!("no verb thread.{verb}"))),
         }

@@ -10,6 +10,8 @@ T      ?=
 M      ?=
 OUT    ?=
 N      ?= 1000
+MINUTES ?= 10
+SEED   ?=
 CASE   ?=
 FUZZ   ?=
 FROM   ?=
@@ -45,6 +47,8 @@ The PCI Live Update core for Linux.
                      kernel
   make soak          replace the kernel of one machine N=1000 times, and see that nothing piles up;
                      goes on where it was stopped
+  make races         preserve, unplug, rescan, bind, open and read at the same time, on four CPUs and
+                     with KCSAN, for MINUTES=10; SEED=word for the order of an earlier run
   make fuzz          look for bytes that the decoders cannot stand; FUZZ=seconds, 60 by default,
                      UPDATE=1 keeps what covers more
   make tried         write the page about what the commands above tried, and how often
@@ -56,7 +60,8 @@ The PCI Live Update core for Linux.
 
   scripts/pci-lu     tells whether a live update will work: check, status, explain and others; --help
 
-  CONFIG=base|debug  which kernel: small and fast, or with lockdep, KASAN, UBSAN, ...
+  CONFIG=base|debug  which kernel: small and fast, or with lockdep, KASAN, UBSAN, ...; also race,
+                     which has KCSAN instead of KASAN
   UPDATE=1           have make bench record what it counts, as COLUMN=name, and write the table
   T="name ..."       which scenarios; all by default
   KDIR=path          a kernel tree of yours; it is copied, only `make integrate` changes it
@@ -65,7 +70,7 @@ endef
 export HELP
 
 .PHONY: help setup check integrate kernel agent programs kunit vm vm-list compile-fail demo bench test \
-	patches-build mutants corrupt failnth soak fuzz tried docs series clean
+	patches-build mutants corrupt failnth soak races fuzz tried docs series clean
 
 help:
 	@echo "$$HELP"
@@ -128,6 +133,10 @@ failnth: setup
 
 soak: kernel agent
 	@scripts/vm.sh soak $(N)
+
+races: CONFIG := race
+races: kernel agent
+	@scripts/vm.sh races $(MINUTES) $(SEED)
 
 fuzz: setup
 	@scripts/fuzz.sh $(if $(UPDATE),--update) $(FUZZ)

@@ -50,11 +50,11 @@ check_python() {
 }
 
 # The tool for operators, on systems and images made for the test; the runner of scenarios,
-# on processes; and the judge of mutants.
+# on processes; the judge of mutants; and that of data races.
 check_unittests() {
 	local folder
 	cd tests
-	for folder in pci_lu vm mutants; do
+	for folder in pci_lu vm mutants races; do
 		PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s "$folder" -t .
 	done
 }

@@ -3,13 +3,13 @@
 #
 # Boot kernels that were built.
 #
-# usage: vm.sh list | demo | corrupt [CASE...] | failnth | soak JUMPS | kunit CONFIG
-#        vm.sh run CONFIG [NAME...]
+# usage: vm.sh list | demo | corrupt [CASE...] | failnth | soak JUMPS | races MINUTES [SEED]
+#        vm.sh kunit CONFIG | run CONFIG [NAME...]
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-command=${1:?usage: vm.sh list | demo | corrupt | failnth | soak | kunit | run}
+command=${1:?usage: vm.sh list | demo | corrupt | failnth | soak | races | kunit | run}
 config=${2:-base}
 names=("${@:3}")
 runner=$top/tests/vm/run.py
@@ -36,6 +36,9 @@ failnth)
 	;;
 soak)
 	"$top/tests/jumps/soak.py" "${2:?}" || die "soak failed, see $cache/soak"
+	;;
+races)
+	"$top/tests/races/races.py" "${@:2}" || die "races failed, see $cache/vm/race/races"
 	;;
 kunit)
 	"$runner" kunit --config "$config" || die "kunit $config failed, see $cache/vm/$config"

@@ -185,19 +185,19 @@ class Guest:
 
     # Live Update
 
-    def _luo(self) -> Fd:
-        # Only one process can have it open, so it stays open.
+    def luo(self) -> Fd:
+        """/dev/liveupdate. Only one process can have it open, so it stays open."""
         if self._device is None:
             self._device = self.open("/dev/liveupdate")
         return self._device
 
     def create_session(self, name: str = "story") -> Session:
         """Creates a session for the next kernel."""
-        return Session(self, self.new_fd("luo.create", self._luo().number, name))
+        return Session(self, self.new_fd("luo.create", self.luo().number, name))
 
     def retrieve_session(self, name: str = "story") -> Session:
         """Retrieves a session of the previous kernel."""
-        return Session(self, self.new_fd("luo.retrieve", self._luo().number, name))
+        return Session(self, self.new_fd("luo.retrieve", self.luo().number, name))
 
     def outgoing_luo(self) -> bytes:
         """The address of the `struct luo_ser` for the next kernel, for handover.py."""

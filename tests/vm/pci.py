@@ -134,6 +134,12 @@ class Pci:
         return [Pci(self.guest, part) for part in parts if _BDF.fullmatch(part)]
 
     @property
+    def below(self) -> list[Pci]:
+        """The functions on the bus below a bridge."""
+        names = self.guest.names(self.path)
+        return [Pci(self.guest, name) for name in names if _BDF.fullmatch(name)]
+
+    @property
     def present(self) -> bool:
         """Whether the kernel has such a function."""
         return self.guest.exists(self.path)

@@ -15,6 +15,7 @@ SEED   ?=
 CASE   ?=
 FUZZ   ?=
 FROM   ?=
+BASE   ?= 7.2
 
 export CACHE KDIR
 MAKEFLAGS += --no-print-directory
@@ -54,6 +55,8 @@ The PCI Live Update core for Linux.
   make tried         write the page about what the commands above tried, and how often
 
   make integrate     put the core into the kernel tree KDIR: a git tree gets a branch
+  make rebase        try the series on another tree, and list the patches that do not apply and the
+                     new writers there; BASE="path|7.2 ...", UPDATE=1 records Debian's trees
   make docs          build the documentation, and check that nothing of ours causes a warning
   make series        write the work as patches with a cover letter, and as one diff; OUT=folder
   make clean         remove the builds and logs from the cache, keep the downloads
@@ -70,7 +73,7 @@ endef
 export HELP
 
 .PHONY: help setup check integrate kernel agent programs kunit vm vm-list compile-fail demo bench test \
-	patches-build mutants corrupt failnth soak races fuzz tried docs series clean
+	patches-build mutants corrupt failnth soak races fuzz tried rebase docs series clean
 
 help:
 	@echo "$$HELP"
@@ -143,6 +146,9 @@ fuzz: setup
 
 tried:
 	@tests/tried/tried.py page
+
+rebase: setup
+	@scripts/rebase.sh $(if $(UPDATE),--update) $(BASE)
 
 docs: kernel
 	@scripts/docs.sh

@@ -46,16 +46,17 @@ check_python() {
 	mypy --strict --cache-dir "$cache/mypy" scripts/*.py
 	mypy --strict --cache-dir "$cache/mypy" scripts/pci-lu
 	cd tests
-	files '*.py' | xargs mypy --strict --cache-dir "$cache/mypy"
+	files '*.py' | MYPYPATH=$top/scripts xargs mypy --strict --cache-dir "$cache/mypy"
 }
 
 # The tool for operators, on systems and images made for the test; the runner of scenarios,
-# on processes; the judge of mutants; and that of data races.
+# on processes; the judges of mutants and of data races; and what the series becomes on
+# other trees.
 check_unittests() {
 	local folder
 	cd tests
-	for folder in pci_lu vm mutants races; do
-		PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s "$folder" -t .
+	for folder in pci_lu vm mutants races trees; do
+		PYTHONPATH=$top/scripts PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s "$folder" -t .
 	done
 }
 

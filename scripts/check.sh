@@ -4,8 +4,8 @@
 # All checks that do not need a kernel build. A failed check does not prevent the
 # others.
 
-# shellcheck source=lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=debian.sh
+. "$(dirname "$0")/debian.sh"
 cd "$top"
 
 # files PATTERN...: tracked files, and untracked ones that are not ignored.
@@ -85,6 +85,21 @@ check_documented() {
 	scripts/documented.py
 }
 
+# Whether backports has a newer kernel than the cache. Without network, the lists stay as
+# they are: this is worth a note, no failure.
+check_backports() {
+	local there have
+	have=$(newest "$cache"/linux-source-7.3_*.deb)
+	[[ -f $have && -f $apt/apt.conf ]] || { echo "no kernel source in $cache yet"; return; }
+	update_lists || echo "the lists of packages could not be updated"
+	have=$(dpkg-deb -f "$have" Version)
+	there=$(newest "$(versions linux-source-7.3)")
+	! dpkg --compare-versions "$there" gt "$have" ||
+		echo "note: $suite has $there, the base is $have"
+	there=$(newest "$(kernels)")
+	[[ $there == 7.3 ]] || echo "note: $suite has $there: make rebase BASE=$there"
+}
+
 # checkpatch.pl of the kernel, on copies: it creates files in its directory, expects
 # a git tree, and counts the columns of pictures. There is no Signed-off-by yet,
 # MAINTAINERS is updated by a patch of its own, the symbols that C exports are
@@ -142,7 +157,8 @@ run() {
 
 # The checks are independent: all start at once, and are reported in order.
 lock check
-checks=(rustfmt shellcheck python unittests spdx unsafe_budget documented master_writers checkpatch clippy host_tests)
+checks=(rustfmt shellcheck python unittests spdx unsafe_budget documented master_writers backports
+	checkpatch clippy host_tests)
 declare -A told
 for name in "${checks[@]}"; do
 	exec {pipe}< <(run "$name")
@@ -154,6 +170,7 @@ for name in "${checks[@]}"; do
 	log=$logs/check-$name.log
 	read -r seconds verdict <&"${told[$name]}"
 	echo "$verdict $name # $seconds s"
+	sed -n 's/^note: /# /p' "$log"
 	[[ $verdict == ok ]] && continue
 	failed+=("$name")
 	tail -n 20 "$log" | sed 's/^/# /'

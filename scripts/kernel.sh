@@ -47,29 +47,13 @@ config_inputs() {
 	make -s -C "$tree" kernelversion
 }
 
-# requested FILE...: the last setting of each option in the fragments.
-requested() {
-	sed -nE 's/^(CONFIG_\w+)=.*/\1 &/p; s/^# (CONFIG_\w+) is not set/\1 &/p' "$@" |
-		awk '{ line[$1] = $0 } END { for (o in line) print line[o] }' | cut -d' ' -f2- | sort
-}
-
-# An option that Kconfig does not know counts as unset.
-refused() {
-	local line
-	while read -r line; do
-		grep -qxF "$line" "$1" && continue
-		[[ $line == '# '* ]] && ! grep -q "^$(cut -d' ' -f2 <<<"$line")=" "$1" && continue
-		echo "$line"
-	done < <(requested "${merge[@]}")
-}
-
 make_config() {
 	local new=$out/.config.new
 	# Relative to $out, the directory of the kernel's make.
 	kmake "$config" KCONFIG_CONFIG=.config.new tinyconfig
 	cat "${merge[@]}" >>"$new"
 	kmake "$config" KCONFIG_CONFIG=.config.new olddefconfig
-	mapfile -t lost < <(refused "$new")
+	mapfile -t lost < <(refused "$new" "${merge[@]}")
 	# In the middle of the series, an option may not exist yet.
 	if ((${#lost[@]})) && [[ -z $series ]]; then
 		printf '%s\n' "did not take effect:" "${lost[@]}"

@@ -82,6 +82,24 @@ kmake() {
 		CLIPPY_DRIVER=/usr/bin/clippy-driver BINDGEN="$bindgen" "$@"
 }
 
+# requested FRAGMENT...: the last setting of each option in the fragments.
+requested() {
+	sed -nE 's/^(CONFIG_\w+)=.*/\1 &/p; s/^# (CONFIG_\w+) is not set/\1 &/p' "$@" |
+		awk '{ line[$1] = $0 } END { for (o in line) print line[o] }' | cut -d' ' -f2- | sort
+}
+
+# refused CONFIG FRAGMENT...: what a configuration has not of the fragments. An option
+# that Kconfig does not know counts as unset.
+refused() {
+	local config=$1 line
+	shift
+	while read -r line; do
+		grep -qxF "$line" "$config" && continue
+		[[ $line == '# '* ]] && ! grep -q "^$(cut -d' ' -f2 <<<"$line")=" "$config" && continue
+		echo "$line"
+	done < <(requested "$@")
+}
+
 # seed FROM TO: kernels that differ in one option share most objects. The kernel's tools
 # are made anew if their records name another directory, and then everything is.
 seed() {

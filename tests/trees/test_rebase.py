@@ -79,8 +79,8 @@ class Rebase(unittest.TestCase):
         """A section is replaced, and the others stay."""
         page = self.root / "page.rst"
         tried = [rebase.Attempt("0001-Change")]
-        for name, found in (("B", ["x.c f"]), ("A", []), ("B", ["y.c g", "z.c"])):
-            section = rebase.section(name, [], {"ACS": found})
+        for name, found in (("B", "x.c f"), ("A", ""), ("B", "y.c g|z.c")):
+            section = rebase.section(name, [], {"ACS": found.split("|")})
             rebase.write_page(page, name, section)
         there = rebase.sections(page.read_text().removeprefix(rebase.HEAD))
         self.assertEqual(list(there), ["A", "B"])

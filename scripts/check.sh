@@ -97,7 +97,8 @@ check_backports() {
 	! dpkg --compare-versions "$there" gt "$have" ||
 		echo "note: $suite has $there, the base is $have"
 	there=$(newest "$(kernels)")
-	[[ $there == 7.3 ]] || echo "note: $suite has $there: make rebase BASE=$there"
+	! dpkg --compare-versions "$there" gt 7.3 ||
+		echo "note: $suite has $there: make rebase BASE=$there"
 }
 
 # checkpatch.pl of the kernel, on copies: it creates files in its directory, expects
@@ -119,6 +120,12 @@ check_checkpatch() {
 	cd "$copies"
 	find . -type f ! -name '*.patch' | "${command[@]}" --file
 	find . -name '*.patch' | "${command[@]}"
+}
+
+check_kernel_doc() {
+	local tool=$pristine/tools/docs/kernel-doc
+	[[ -f $tool ]] || { echo "no kernel source in $cache yet"; return; }
+	files '*.[ch]' | PYTHONDONTWRITEBYTECODE=1 xargs python3 "$tool" -none -Wall -Werror
 }
 
 # The counts of libtest, plus one failure for each check that has no tests, or
@@ -158,7 +165,7 @@ run() {
 # The checks are independent: all start at once, and are reported in order.
 lock check
 checks=(rustfmt shellcheck python unittests spdx unsafe_budget documented master_writers backports
-	checkpatch clippy host_tests)
+	checkpatch kernel_doc clippy host_tests)
 declare -A told
 for name in "${checks[@]}"; do
 	exec {pipe}< <(run "$name")

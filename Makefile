@@ -40,6 +40,8 @@ The PCI Live Update core for Linux.
   make patches-build check that every patch of the series builds, with the feature on and off;
                      FROM=0310 goes on with that one
 
+  make feature-off   check that the hooks leave no code when the feature is off
+
   make mutants       break the core on purpose, and see that a test notices; M="name ...", M=host for
                      what the host tests have to notice, M="abi/key.rs ..." for files of it
   make corrupt       change every byte of a handover that means something, between two kernels;
@@ -76,7 +78,8 @@ endef
 export HELP
 
 .PHONY: help setup check integrate kernel agent programs kunit vm vm-list compile-fail demo bench test \
-	patches-build mutants corrupt failnth soak races fuzz tried rebase distro docs series clean
+	patches-build feature-off mutants corrupt failnth soak races fuzz tried rebase distro docs series \
+	clean
 
 help:
 	@echo "$$HELP"
@@ -125,6 +128,9 @@ test: setup
 
 patches-build: setup
 	@scripts/patches-build.sh $(FROM)
+
+feature-off: setup
+	@scripts/feature-off.sh
 
 # Files and `host` take no kernel.
 mutants: $(if $(filter-out host abi/% src/logic/%,$(or $(M),all)),kernel agent,setup)

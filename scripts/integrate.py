@@ -163,9 +163,18 @@ class PlainTree:
     interrupted one recognizes its files.
     """
 
-    def __init__(self, root: Path, how_many: int | None = None) -> None:
+    def __init__(
+        self, root: Path, how_many: int | None = None, without: str | None = None
+    ) -> None:
         self.root = root
         self.patches = series()[:how_many]
+        self.fuzz = 0
+        if without:
+            self.patches = [
+                patch for patch in self.patches if not fnmatch.fnmatch(patch.path.name, without)
+            ]
+            # Some have lines of those that are left out around them.
+            self.fuzz = 2
         self.originals = root / STATE / "originals"
         self.record = root / STATE / "written.json"
         self.written: dict[str, list[str | None]] = {}
@@ -195,7 +204,7 @@ class PlainTree:
                 raise Refused(f"{there} exists already and is another file")
         originals = {path: self.original(path).read_bytes() for path in self.touched()
                      if self.original(path).is_file()}
-        return new | patched(originals, self.patches)
+        return new | patched(originals, self.patches, fuzz=self.fuzz)
 
     def write_record(self, written: dict[str, list[str | None]]) -> None:
         replace(self.record, json.dumps(written, indent=1, sort_keys=True).encode())
@@ -255,19 +264,22 @@ def digests_of(wanted: Contents) -> dict[str, list[str | None]]:
     return {path: [hashlib.sha256(contents).hexdigest()] for path, contents in wanted.items()}
 
 
-def patched(files: Contents, patches: list[Patch], direction: str = "--forward") -> Contents:
+def patched(
+    files: Contents, patches: list[Patch], direction: str = "--forward", fuzz: int = 0
+) -> Contents:
     """Return these files with the patches applied."""
     with tempfile.TemporaryDirectory() as name:
         aside = Path(name)
         for path, contents in files.items():
             replace(aside / path, contents)
         for patch in patches:
-            apply(patch.path, aside, direction)
+            apply(patch.path, aside, direction, fuzz)
         return {path: (aside / path).read_bytes() for path in files}
 
 
-def apply(patch: Path, root: Path, direction: str) -> None:
-    command = ["patch", "-p1", "--fuzz=0", direction, "-s", "-d", str(root), "-i", str(patch)]
+def apply(patch: Path, root: Path, direction: str, fuzz: int) -> None:
+    command = ["patch", "-p1", f"--fuzz={fuzz}", "--no-backup-if-mismatch", direction, "-s"]
+    command += ["-d", str(root), "-i", str(patch)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Refused(f"{patch.name} does not apply: {' '.join(done.stdout.split())}")
@@ -410,9 +422,9 @@ def integrate_copy(source: Path, root: Path) -> bool:
     return tree.integrate()
 
 
-def run(root: Path, how_many: int | None, reverse: bool) -> bool:
+def run(root: Path, how_many: int | None, without: str | None, reverse: bool) -> bool:
     if not (root / ".git").exists():
-        tree = PlainTree(root, how_many)
+        tree = PlainTree(root, how_many, without)
         return tree.reverse() if reverse else tree.integrate()
     if reverse:
         raise Refused(f"{root} is under git: remove the branch {BRANCH}")
@@ -424,6 +436,7 @@ def main() -> int:
     parser.add_argument("tree", type=Path, help="the kernel tree to integrate into")
     parser.add_argument("--from", dest="source", type=Path, help="make tree a copy of this")
     parser.add_argument("--patches", type=int, help="only so many of them (plain tree)")
+    parser.add_argument("--without", metavar="GLOB", help="leave these patches out (plain tree)")
     parser.add_argument("--reverse", action="store_true", help="take them out (plain tree)")
     args = parser.parse_args()
     root: Path = args.tree.resolve()
@@ -433,7 +446,7 @@ def main() -> int:
         elif not (root / "Kconfig").is_file():
             raise Refused(f"{root} is not a kernel tree")
         else:
-            changed = run(root, args.patches, args.reverse)
+            changed = run(root, args.patches, args.without, args.reverse)
     except Refused as refusal:
         print(f"error: integrate: {refusal}", file=sys.stderr)
         return 1

@@ -3,7 +3,8 @@
 #
 # Build the kernel with the core, out of tree.
 #
-# usage: [PCI_LIVEUPDATE_PATCHES=N] kernel.sh CONFIG [MAKE-TARGET...]
+# usage: [PCI_LIVEUPDATE_PATCHES=N] [PCI_LIVEUPDATE_WITHOUT=GLOB] kernel.sh CONFIG
+#                                                                  [MAKE-TARGET...]
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -15,7 +16,9 @@ out=$build/$config
 lints=()
 [[ $config != debug ]] || lints=(CLIPPY=1)
 # The number of patches to apply; all if empty.
-series=${PCI_LIVEUPDATE_PATCHES:-}
+patches=${PCI_LIVEUPDATE_PATCHES:-}
+# Patches to leave out.
+without=${PCI_LIVEUPDATE_WITHOUT:-}
 
 fragments() {
 	case $config in
@@ -37,7 +40,8 @@ prepare_tree() {
 		cp -al "$pristine" "$tree.new"
 		mv "$tree.new" "$tree"
 	fi
-	step integrate "$top/scripts/integrate.py" ${series:+--patches "$series"} "$tree"
+	step integrate "$top/scripts/integrate.py" ${patches:+--patches "$patches"} \
+		${without:+--without "$without"} "$tree"
 }
 
 # The inputs of the configuration, which is created again if they change.
@@ -55,7 +59,7 @@ make_config() {
 	kmake "$config" KCONFIG_CONFIG=.config.new olddefconfig
 	mapfile -t lost < <(refused "$new" "${merge[@]}")
 	# In the middle of the series, an option may not exist yet.
-	if ((${#lost[@]})) && [[ -z $series ]]; then
+	if ((${#lost[@]})) && [[ -z $patches ]]; then
 		printf '%s\n' "did not take effect:" "${lost[@]}"
 		return 1
 	fi

@@ -24,6 +24,11 @@ build=$work/build
 export PCI_LIVEUPDATE_BUILD=$build
 # Different trees do not wait for each other.
 kernel_lock=kernel${work//\//-}
+series=("$top"/patches/7.3/*.patch)
+# Those of the PCI core: from 0331 to 0359, VFIO is made to hand devices over.
+hooks_glob='03[!345]*'
+# shellcheck disable=SC2206 # This is for the shell to expand.
+hooks=("$top"/patches/7.3/$hooks_glob.patch)
 logs=$cache/log
 results=$cache/results
 

@@ -3,9 +3,9 @@
 #
 # Build the tree after each patch of the series, with the feature on and off: the
 # folders that the series changes, in a separate tree. From the patch that adds the
-# core on, boot it. Then build the minimal configuration completely, with modules and
-# a driver in C. Check that a git tree gets the same files, and that reverting the
-# series restores the original.
+# core on, boot it. Check that the hooks leave no code with the feature off. Then build
+# the minimal configuration completely, with modules and a driver in C. Check that a
+# git tree gets the same files, and that reverting the series restores the original.
 #
 # usage: patches-build.sh [FROM]
 #
@@ -18,9 +18,6 @@ export PCI_LIVEUPDATE_WORK=patches
 from=${1:-}
 # Building a folder builds the Rust crates of the kernel first.
 targets=(drivers/pci/ drivers/vfio/ drivers/iommu/iommufd/ kernel/liveupdate/ samples/rust/)
-series=("$top"/patches/7.3/*.patch)
-# Those of the PCI core: from 0331 to 0359, VFIO is made to hand devices over.
-hooks=("$top"/patches/7.3/03[!345]*.patch)
 most_hooks=150
 
 # changed_lines PATCH...: count changed lines in existing files.
@@ -83,6 +80,7 @@ for n in "${!series[@]}"; do
 	echo "ok ${series[n]##*/}"
 done
 
+"$top/scripts/feature-off.sh"
 "$top/scripts/driver.sh" minimal
 "$top/scripts/kernel.sh" off modules_prepare
 lock "$kernel_lock"

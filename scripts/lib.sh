@@ -79,10 +79,11 @@ git_tree() {
 
 # kmake CONFIG ARG...: run the make of the kernel, out of tree.
 kmake() {
-	local out=$build/$1
+	local out=$build/$1 llvm=-19
+	[[ $1 != gcc ]] || llvm=
 	shift
 	mkdir -p "$out"
-	make --no-print-directory -C "$tree" O="$out" LLVM=-19 RUSTC=/usr/bin/rustc \
+	make --no-print-directory -C "$tree" O="$out" LLVM=$llvm RUSTC=/usr/bin/rustc \
 		HOSTRUSTC=/usr/bin/rustc RUSTFMT=/usr/bin/rustfmt \
 		CLIPPY_DRIVER=/usr/bin/clippy-driver BINDGEN="$bindgen" "$@"
 }

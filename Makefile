@@ -42,6 +42,7 @@ The PCI Live Update core for Linux.
 
   make feature-off   check that the hooks leave no code when the feature is off
   make lints         compile our C files, and those that we change, by gcc with W=1 and sparse
+  make twin          build the PCI core of a tree that has a core in C, with either of both
 
   make mutants       break the core on purpose, and see that a test notices; M="name ...", M=host for
                      what the host tests have to notice, M="abi/key.rs ..." for files of it
@@ -79,8 +80,8 @@ endef
 export HELP
 
 .PHONY: help setup check integrate kernel agent programs kunit vm vm-list compile-fail demo bench test \
-	patches-build feature-off lints mutants corrupt failnth soak races fuzz tried rebase distro docs \
-	series clean
+	patches-build feature-off lints twin mutants corrupt failnth soak races fuzz tried rebase distro \
+	docs series clean
 
 help:
 	@echo "$$HELP"
@@ -135,6 +136,9 @@ feature-off: setup
 
 lints: setup
 	@scripts/lints.sh
+
+twin: setup
+	@scripts/twin.sh
 
 # Files and `host` take no kernel.
 mutants: $(if $(filter-out host abi/% src/logic/%,$(or $(M),all)),kernel agent,setup)

@@ -9,5 +9,5 @@
 lock setup
 lock "$kernel_lock"
 cd "$cache"
-rm -rf tree docs-tree build patches hooks-off kdir agent cargo cargo-fuzz cargo-mutants fuzz mutants \
-	mutants-host mutants-out series soak mypy checkpatch vm results log tmp
+rm -rf tree docs-tree build patches hooks-off twin kdir agent cargo cargo-fuzz cargo-mutants fuzz \
+	mutants mutants-host mutants-out series soak mypy checkpatch vm results log tmp

@@ -18,9 +18,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import twin
 
 TOP = Path(__file__).resolve().parent.parent
 PATCHES = TOP / "patches" / "7.3"
@@ -189,8 +191,13 @@ class PlainTree:
             if digest_of(self.root / path) not in digests:
                 raise Refused(f"{self.root / path} was changed after the integration")
 
+    def has_core_in_c(self) -> bool:
+        menu = self.original(twin.MENU)
+        return menu.is_file() and twin.has_core_in_c(menu.read_bytes())
+
     def new(self) -> Contents:
-        return {path: contents for patch in self.patches for path, contents in patch.new.items()}
+        new = {path: contents for patch in self.patches for path, contents in patch.new.items()}
+        return twin.new_files(new) if self.has_core_in_c() else new
 
     def touched(self) -> set[str]:
         return set().union(*(patch.touched() for patch in self.patches))
@@ -202,9 +209,13 @@ class PlainTree:
             there = self.original(path)
             if there.is_file() and there.read_bytes() != contents:
                 raise Refused(f"{there} exists already and is another file")
-        originals = {path: self.original(path).read_bytes() for path in self.touched()
-                     if self.original(path).is_file()}
-        return new | patched(originals, self.patches, fuzz=self.fuzz)
+        touched = self.touched() | ({twin.HEADER} if self.has_core_in_c() else set())
+        files = {path: self.original(path).read_bytes() for path in touched
+                 if self.original(path).is_file()}
+        if not self.has_core_in_c():
+            return new | patched(files, self.patches, fuzz=self.fuzz)
+        files = twin.set_aside(files)
+        return new | patched(files, self.patches, fuzz=self.fuzz, edit=twin.renamed)
 
     def write_record(self, written: dict[str, list[str | None]]) -> None:
         replace(self.record, json.dumps(written, indent=1, sort_keys=True).encode())
@@ -220,8 +231,9 @@ class PlainTree:
             return False
         if digests_of(self.wanted()) != self.written:
             raise Refused(f"{self.root} has another series: integrate this one first")
-        now = {path: (self.root / path).read_bytes() for path in self.touched()}
-        for path, contents in patched(now, self.patches[::-1], "--reverse").items():
+        touched = set() if self.has_core_in_c() else self.touched()
+        now = {path: (self.root / path).read_bytes() for path in touched}
+        for path, contents in patched(now, self.patches[::-1] if now else [], "--reverse").items():
             if contents != self.original(path).read_bytes():
                 raise Refused(f"reverse-applying the series does not give the original {path}")
         self.update({})
@@ -265,24 +277,32 @@ def digests_of(wanted: Contents) -> dict[str, list[str | None]]:
 
 
 def patched(
-    files: Contents, patches: list[Patch], direction: str = "--forward", fuzz: int = 0
+    files: Contents,
+    patches: list[Patch],
+    direction: str = "--forward",
+    fuzz: int = 0,
+    edit: Callable[[bytes], bytes] = bytes,
 ) -> Contents:
-    """Return these files with the patches applied."""
+    """Return these files with the patches applied, each of which is edited first."""
     with tempfile.TemporaryDirectory() as name:
         aside = Path(name)
         for path, contents in files.items():
             replace(aside / path, contents)
         for patch in patches:
-            apply(patch.path, aside, direction, fuzz)
+            apply(patch.path, aside, direction, fuzz, edit)
         return {path: (aside / path).read_bytes() for path in files}
 
 
-def apply(patch: Path, root: Path, direction: str, fuzz: int) -> None:
+def apply(
+    patch: Path, root: Path, direction: str, fuzz: int, edit: Callable[[bytes], bytes]
+) -> None:
     command = ["patch", "-p1", f"--fuzz={fuzz}", "--no-backup-if-mismatch", direction, "-s"]
-    command += ["-d", str(root), "-i", str(patch)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    text = edit(patch.read_bytes())
+    done = subprocess.run(
+        [*command, "-d", str(root)], input=text, capture_output=True, check=False
+    )
     if done.returncode:
-        raise Refused(f"{patch.name} does not apply: {' '.join(done.stdout.split())}")
+        raise Refused(f"{patch.name} does not apply: {' '.join(done.stdout.decode().split())}")
 
 
 # Git trees
@@ -308,6 +328,9 @@ class GitTree:
         return done.stdout.strip()
 
     def integrate(self) -> bool:
+        menu = self.root / twin.MENU
+        if menu.is_file() and twin.has_core_in_c(menu.read_bytes()):
+            raise Refused(f"{self.root} has a core in C: only a plain tree can have both")
         if self.git("status", "--porcelain"):
             raise Refused(f"{self.root} has changes that are not committed")
         head = self.git("rev-parse", "HEAD")

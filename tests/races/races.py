@@ -27,6 +27,7 @@ from vm.cli import supervised  # noqa: E402
 from vm.console import Console  # noqa: E402
 from vm.errors import Failure  # noqa: E402
 from vm.image import build_agent  # noqa: E402
+from vm.left import leave  # noqa: E402
 from vm.splat import scan  # noqa: E402
 from vm.vm import Vm  # noqa: E402
 
@@ -95,9 +96,13 @@ def races(minutes: float, seed: str) -> int:
     arguments = accel.choose(partial(probe.works, config=CONFIG))
     with Vm(MACHINE, CONFIG, directory, arguments) as vm:
         vm.narrate = say
-        found = run(vm, Storm(vm, seed, 60 * minutes))
+        storm = Storm(vm, seed, 60 * minutes)
+        found = run(vm, storm)
     for problem in found:
         say(f"problem: {problem}")
+    if not found:
+        steps = sum(counts.total() for _, _, counts in storm.tally)
+        leave("races", f"seed {seed}", {"steps": steps, "minutes": round(minutes)})
     say(f"{'FAILED' if found else 'passed'} with seed {seed}; the logs are in {directory}")
     return 1 if found else 0
 

@@ -21,6 +21,7 @@ from typing import TypeVar
 from . import check, handover
 from .errors import CheckFailed, Failure, GuestError, SetupError
 from .guest import Guest
+from .left import leave
 from .liveupdate import Entry
 from .splat import Expected
 from .vm import Vm
@@ -108,11 +109,19 @@ def each(
     `rests` says whether all allocations after that of a trial succeed, or fail.
     """
     told = []
+    found: Counter[int] = Counter()
     for rest in rests:
         codes: Counter[int] = Counter()
         yield from _trials(what, rest, errors, codes)
         told.append(_told(codes))
+        found += codes
     vm.remark(f"{what}: {'; with all after it: '.join(told)}")
+    refused = found.total() - found[0]
+    leave(
+        "failnth",
+        what,
+        {"allocations failed": found.total(), "by name": refused, "made otherwise": found[0]},
+    )
 
 
 def _trials(

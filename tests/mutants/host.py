@@ -14,6 +14,7 @@ A mutant that survives has to be in `equivalent.txt`, with the reason why no tes
 import json
 import os
 import re
+import resource
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,8 @@ HERE = Path(__file__).resolve().parent
 FOLDERS = ("abi", "src/logic")
 CRATE = Path("tests", "host")
 SLOW = "orders::"
+# What the compiler needs is a part of it.
+MEMORY = 8 << 30
 
 # Without debug information, and optimized as far as that pays off.
 WORKSPACE = """
@@ -154,6 +157,11 @@ def told(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in kinds(counts).items())
 
 
+def limit_memory() -> None:
+    """A mutant may ask for memory without end."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
 def cargo_mutants(copy: Path, names: Sequence[str], *options: str) -> dict[str, Any]:
     """Mutates files of the copy, one line at a time."""
     out = paths.cache() / "mutants-out"
@@ -168,8 +176,9 @@ def cargo_mutants(copy: Path, names: Sequence[str], *options: str) -> dict[str, 
     environment = {**os.environ, "CARGO_TARGET_DIR": str(paths.cache() / "cargo-mutants")}
     with (out / "log").open("ab") as log:
         done = subprocess.run(
-            [*command, *options], stdout=log, stderr=log, env=environment, check=False
-        )
+            [*command, *options],
+            stdout=log, stderr=log, env=environment, check=False, preexec_fn=limit_memory,
+        )  # fmt: skip
     # 2: some survived, 3: some ran for ever.
     if done.returncode not in (0, 2, 3):
         raise SetupError(f"cargo mutants failed, see {out}/log")

@@ -72,7 +72,12 @@ fn show_outgoing((): &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
         return Ok(());
     };
 
-    for entry in &copy(core).map_err(|_| fmt::Error)? {
+    // An error here would read as an empty file: nothing is preserved.
+    let Ok(entries) = copy(core) else {
+        return writeln!(f, "no memory to list them");
+    };
+
+    for entry in &entries {
         let (key, kind, count) = (entry.ser.key(), kind(entry.bridge), entry.ser.refcount);
         let what = if entry.own { "preserved" } else { "shared" };
         writeln!(f, "{key} {kind} {count} {what}{}", dma(key, entry.bridge))?;

@@ -32,6 +32,7 @@ MACHINE = Machine(
     # Scans assign bus numbers, unless a live device prevents it.
     arguments=f"pci=assign-busses {NO_IOMMU}",
     cpus=CPUS,
+    parallel=True,
     # So that the threads of the CPUs can be told from the others.
     qemu=("-name", "debug-threads=on"),
 )

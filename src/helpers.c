@@ -251,7 +251,8 @@ unsigned int pci_liveupdate_late_facts(struct pci_dev *dev)
 {
 	unsigned int facts = 0;
 
-	if (dev->is_physfn && pci_num_vf(dev))
+	/* Bits beside it may change, it does not. */
+	if (data_race(!!dev->is_physfn) && pci_num_vf(dev))
 		facts |= PCI_LIVEUPDATE_VFS_ENABLED;
 	if (kexec_in_progress)
 		facts |= PCI_LIVEUPDATE_JUMPING;
@@ -265,7 +266,8 @@ unsigned int pci_liveupdate_facts(struct pci_dev *dev)
 {
 	unsigned int facts = pci_liveupdate_late_facts(dev);
 
-	if (dev->is_virtfn)
+	/* As above. */
+	if (data_race(!!dev->is_virtfn))
 		facts |= PCI_LIVEUPDATE_VIRTFN;
 	/* Behind VMD, requests come from a device that is not above them. */
 	if (pci_real_dma_dev(dev) != dev)

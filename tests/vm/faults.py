@@ -21,7 +21,6 @@ from typing import TypeVar
 from . import check, handover
 from .errors import CheckFailed, Failure, GuestError, SetupError
 from .guest import Guest
-from .left import leave
 from .liveupdate import Entry
 from .splat import Expected
 from .vm import Vm
@@ -117,7 +116,7 @@ def each(
         found += codes
     vm.remark(f"{what}: {'; with all after it: '.join(told)}")
     refused = found.total() - found[0]
-    leave(
+    vm.tried(
         "failnth",
         what,
         {"allocations failed": found.total(), "by name": refused, "made otherwise": found[0]},

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from . import paths
 from .errors import Failure, SetupError
+from .left import leave
 from .scenario import Scenario
 from .vm import Vm
 
@@ -91,6 +92,9 @@ def run_one(
         result.remarks += [f"the host stalled: {stall}" for stall in vm.stalls()]
         if result.problems:
             result.remains = vm.remains()
+        else:
+            for tried in vm.tries:
+                leave(*tried)
         result.seconds = time.monotonic() - started
     return result
 

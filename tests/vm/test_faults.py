@@ -2,7 +2,7 @@
 """Tests of faults.py: on an operation that is made up, with so many allocations."""
 
 import unittest
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from errno import EBUSY, ENOMEM
 from typing import cast
@@ -25,6 +25,7 @@ class Kernel:
         self._nth = 0
         self._rest = False
         self.remarks: list[str] = []
+        self.tries: list[tuple[str, str, Mapping[str, int]]] = []
 
     @contextmanager
     def fault(self, nth: int, rest: bool = False) -> Iterator[None]:
@@ -40,6 +41,10 @@ class Kernel:
     def remark(self, text: str) -> None:
         """As that of a machine."""
         self.remarks.append(text)
+
+    def tried(self, command: str, part: str, counts: Mapping[str, int]) -> None:
+        """As that of a machine."""
+        self.tries.append((command, part, counts))
 
     def operation(self) -> str:
         """Fails if an allocation does that it needs."""
@@ -70,6 +75,8 @@ class Trials(unittest.TestCase):
             "with all after it: 4 allocations failed, 4 by name"
         )
         self.assertEqual(kernel.remarks, [told])
+        counts = {"allocations failed": 8, "by name": 7, "made otherwise": 1}
+        self.assertEqual(kernel.tries, [("failnth", "it", counts)])
 
     def test_no_allocation(self) -> None:
         self.assertEqual([trial.failed for trial in Kernel(0).trials()], [False] * 2)

@@ -3,7 +3,7 @@
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -64,6 +64,7 @@ class Vm:
         self.live_updates = 0
         """The number of live updates that were confirmed."""
         self.remarks: list[str] = []
+        self.tries: list[tuple[str, str, Mapping[str, int]]] = []
 
     def __enter__(self) -> "Vm":
         return self
@@ -107,6 +108,10 @@ class Vm:
         """A step whose result is told with that of the scenario."""
         self.remarks.append(text)
         self.step(text)
+
+    def tried(self, command: str, part: str, counts: Mapping[str, int]) -> None:
+        """How often something was tried, which is kept if the scenario passes (left.py)."""
+        self.tries.append((command, part, counts))
 
     def _command_line(self, kernel: str, arguments: str) -> str:
         machine = self.machine

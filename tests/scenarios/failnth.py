@@ -11,41 +11,24 @@ from dataclasses import dataclass
 from errno import EIO, ENOMEM
 from functools import partial
 
-from vm import Fd, Guest, Machine, Pci, Session, Vm, check, endpoint, faults, root_port, sample
+from vm import Guest, Machine, Pci, Session, Vm, check, faults, root_port, sample
 from vm.faults import Standing, Trial
 from vm.liveupdate import DEBUGFS, counts, due
-from vm.machine import ROOT, Device
+from vm.machine import ROOT
 
-FUNCTIONS = 8
-
-
-def slot(name: str, bus: str, addr: int = 0) -> list[Device]:
-    """A device of eight functions."""
-    return [
-        endpoint(f"{name}{n}", bus, addr=f"{addr:x}.{n}", multifunction="on")
-        for n in range(FUNCTIONS)
-    ]
-
-
-DEVICES = [root_port("rp0", "4"), *slot("ep", "rp0")]
-# ACPI methods that run out of memory damage the namespace of ACPI (a use after free).
-ARGUMENTS = "acpi=noirq"
+MODEL = "edu"
+DEVICES = [root_port("rp0", "4"), *faults.slot("ep", "rp0", 0, MODEL)]
 CONFIGS = ["debug"]
 EXPECTED = faults.SAID
-MACHINE = Machine(devices=DEVICES, arguments=ARGUMENTS, leaks=1)
+MACHINE = Machine(devices=DEVICES, arguments=faults.ARGUMENTS, leaks=1)
 # Of those operations that each need another device, as LUO remembers what came of the last one.
-MANY = [*DEVICES, *(device for n in range(5, 12) for device in slot(f"s{n}-", ROOT, n))]
-NAMES = [device.id for device in MANY if device.driver == "edu"]
+MANY = [*DEVICES, *(it for n in range(5, 12) for it in faults.slot(f"s{n}-", ROOT, n, MODEL))]
+NAMES = [device.id for device in MANY if device.driver == MODEL]
 # Of those that seldom do.
-FEW = NAMES[: 4 * FUNCTIONS]
+FEW = NAMES[: 4 * faults.FUNCTIONS]
 
 OUTGOING = f"{DEBUGFS}/outgoing"
 NO_MEMORY = b"no memory to list them\n"
-
-
-def probe(function: Pci) -> None:
-    """Binds a function whose driver is chosen, in one request."""
-    function.guest.write(f"/sys/bus/pci/drivers/{sample.DRIVER}/bind", function.bdf)
 
 
 def bound(vm: Vm) -> None:
@@ -55,12 +38,12 @@ def bound(vm: Vm) -> None:
     function = old.pci("ep0")
     function.set_attribute("driver_override", sample.DRIVER)
     for trial in faults.each(vm, "bind"):
-        trial.run(old, partial(probe, function))
+        trial.run(old, partial(function.probe, sample.DRIVER))
         found = function.driver is not None, old.exists(sample.node(function))
         check.equal(f"{trial.name}: is bound, has a node", found, (not trial.code,) * 2)
         if function.driver:
             function.unbind()
-    probe(function)
+    function.probe(sample.DRIVER)
 
 
 @dataclass
@@ -109,33 +92,16 @@ def preserved(vm: Vm) -> None:
     old = Old.boot(vm)
     first, later = (old.guest.open(sample.node(function)) for function in old.functions)
     # What KHO allocates for good, it does once.
-    preserved_each(old, "preserve of the first device, once", first, due(old.functions[0]), False)
-    preserved_each(old, "preserve of the first device", first, due(old.functions[0]))
+    what, expected = "preserve of the first device", due(old.functions[0])
+    faults.preserve_each(vm, f"{what}, once", first, old.fdt, expected, retry=False)
+    faults.preserve_each(vm, what, first, old.fdt, expected)
 
     session = old.guest.create_session("first")
     session.preserve(first, 1)
-    preserved_each(old, "preserve of a later device", later, due(*old.functions))
+    expected = due(*old.functions)
+    faults.preserve_each(vm, "preserve of a later device", later, old.fdt, expected)
     read(old, OUTGOING)
     session.close()
-
-
-def preserved_each(
-    old: Old, what: str, file: Fd, expected: dict[str, int], retry: bool = True
-) -> None:
-    """A device is preserved in a session of its own."""
-    before = old.standing
-    for trial in faults.each(old.vm, what):
-        session = old.guest.create_session()
-        with_session = old.standing
-        trial.run(old.guest, partial(session.preserve, file, 2))
-        if trial.code:
-            with_session.stays(trial, old.standing)
-            if retry:
-                session.preserve(file, 2)
-        if retry or not trial.code:
-            check.equal(trial.name, counts(old.guest.outgoing()), expected)
-        session.close()
-        before.stays(trial, old.standing)
 
 
 def read(old: Old, path: str) -> None:
@@ -304,15 +270,12 @@ def jumped(vm: Vm) -> None:
         memory.write(0, b"content")
         session.preserve(memory, len(functions))
         before = Standing.of(vm, guest)
-        try:
-            new = vm.jump(fault=trial.nth)
-        except OSError as err:
-            trial.note(True, err.errno or 0)
+        new = trial.jump(vm)
+        if not new:
             before.stays(trial, Standing.of(vm, guest))
             memory.close()
             session.close()
             continue
-        trial.note(any(faults.FORCED in line for line in vm.console.kernels()[-2]), 0)
         guest, functions = new, sample.bind(new, *(function.bdf for function in functions))
         check.equal(f"{trial.name}: devices", counts(new.incoming()), due(*functions))
         session = new.retrieve_session()
@@ -333,8 +296,8 @@ class Case:
     machine: Machine = MACHINE
 
 
-NEW = Machine(devices=MANY, arguments=ARGUMENTS, leaks=2)
-UNTRACKED = Machine(devices=DEVICES, arguments=ARGUMENTS)
+NEW = Machine(devices=MANY, arguments=faults.ARGUMENTS, leaks=2)
+UNTRACKED = Machine(devices=DEVICES, arguments=faults.ARGUMENTS)
 
 CASES = {
     "bind": Case(bound),

@@ -13,28 +13,16 @@ from functools import partial
 from vm import Expected, Fd, Guest, Machine, Pci, Session, Vm, check, endpoint, faults, pages
 from vm.faults import Standing
 from vm.liveupdate import counts, due
-from vm.machine import ROOT, Device
+from vm.machine import ROOT
 from vm.vfio import DRIVER, NO_IOMMU, Vfio, node
 from vm.vfio_heart import VfioHeart
 
-FUNCTIONS = 8
-SLOTS = range(5, 9)
-
-
-def slot(addr: int) -> list[Device]:
-    """A device of eight functions."""
-    return [
-        endpoint(f"usb{addr}-{n}", ROOT, "pci-ohci", f"{addr:x}.{n}", multifunction="on")
-        for n in range(FUNCTIONS)
-    ]
-
-
-MANY = [device for addr in SLOTS for device in slot(addr)]
-ONE = [endpoint("usb", ROOT, "pci-ohci", "4")]
+MODEL = "pci-ohci"
+MANY = [it for addr in range(5, 9) for it in faults.slot(f"usb{addr}-", ROOT, addr, MODEL)]
+ONE = [endpoint("usb", ROOT, MODEL, "4")]
 CONFIGS = ["debug"]
 EXPECTED = faults.SAID
-# ACPI methods that run out of memory damage the namespace of ACPI (a use after free).
-ARGUMENTS = f"{NO_IOMMU} acpi=noirq"
+ARGUMENTS = f"{NO_IOMMU} {faults.ARGUMENTS}"
 MACHINE = Machine(devices=ONE, arguments=ARGUMENTS, leaks=1)
 NEW = Machine(devices=MANY, arguments=ARGUMENTS, leaks=2)
 DEVICE, AREA = 1, 2
@@ -45,11 +33,6 @@ PRESSURE = 64 << 20
 LOST = (ENOMEM, ENOSPC, EINVAL)
 
 
-def probe(function: Pci) -> None:
-    """Binds a function whose driver is chosen, in one request."""
-    function.guest.write(f"/sys/bus/pci/drivers/{DRIVER}/bind", function.bdf)
-
-
 def bound(vm: Vm) -> None:
     """A device is bound, opened, and bound to an iommufd."""
     old = vm.boot()
@@ -57,11 +40,11 @@ def bound(vm: Vm) -> None:
     function = old.pci("usb")
     function.set_attribute("driver_override", DRIVER)
     for trial in faults.each(vm, "bind of vfio-pci"):
-        trial.run(old, partial(probe, function))
+        trial.run(old, partial(function.probe, DRIVER))
         check.equal(f"{trial.name}: it is bound", function.driver is not None, not trial.code)
         if function.driver:
             function.unbind()
-    probe(function)
+    function.probe(DRIVER)
     for trial in faults.each(vm, "open"):
         file = trial.run(old, partial(old.open, node(function)))
         if file:
@@ -85,16 +68,7 @@ def preserved(vm: Vm) -> None:
     page, file = beat.page, beat.device.file
     old.create_session("first").close()
     before = Standing.of(vm, old, fdt)
-    for trial in faults.each(vm, "preserve of a vfio device"):
-        session = old.create_session()
-        with_session = Standing.of(vm, old, fdt)
-        trial.run(old, partial(session.preserve, file, DEVICE))
-        if trial.code:
-            with_session.stays(trial, Standing.of(vm, old, fdt))
-            session.preserve(file, DEVICE)
-        check.equal(trial.name, counts(old.outgoing()), due(beat.function))
-        session.close()
-        before.stays(trial, Standing.of(vm, old, fdt))
+    faults.preserve_each(vm, "preserve of a vfio device", file, fdt, due(beat.function))
     for trial in faults.each(vm, "unpreserve of a vfio device"):
         session = old.create_session()
         session.preserve(file, DEVICE)
@@ -228,17 +202,7 @@ def memory_preserved(vm: Vm) -> None:
     faults.enable(old)
     fdt = old.kho_fdt()
     old.create_session("first").close()
-    file = marked(old, 0)
-    before = Standing.of(vm, old, fdt)
-    for trial in faults.each(vm, "preserve of memory"):
-        session = old.create_session()
-        with_session = Standing.of(vm, old, fdt)
-        trial.run(old, partial(session.preserve, file, AREA))
-        if trial.code:
-            with_session.stays(trial, Standing.of(vm, old, fdt))
-            session.preserve(file, AREA)
-        session.close()
-        before.stays(trial, Standing.of(vm, old, fdt))
+    faults.preserve_each(vm, "preserve of memory", marked(old, 0), fdt, due())
 
 
 def memory_retrieved(vm: Vm) -> None:
@@ -289,14 +253,11 @@ def jumped(vm: Vm) -> None:
         session = guest.create_session()
         beat.preserve(session, DEVICE, AREA)
         before = Standing.of(vm, guest)
-        try:
-            new = vm.jump(fault=trial.nth)
-        except OSError as err:
-            trial.note(True, err.errno or 0)
+        new = trial.jump(vm)
+        if not new:
             before.stays(trial, Standing.of(vm, guest))
             session.close()
         else:
-            trial.note(any(faults.FORCED in line for line in vm.console.kernels()[-2]), 0)
             guest, function = new, new.pci("usb")
             function.bind(DRIVER)
             session = new.retrieve_session()

@@ -16,12 +16,15 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from errno import ENOMEM, errorcode
+from functools import partial
 from typing import TypeVar
 
 from . import check, handover
 from .errors import CheckFailed, Failure, GuestError, SetupError
 from .guest import Guest
-from .liveupdate import Entry
+from .liveupdate import Entry, counts
+from .machine import Device, endpoint
+from .session import Fd
 from .splat import Expected
 from .vm import Vm
 
@@ -41,6 +44,7 @@ _MORE: dict[str, dict[str, str]] = {
     "failslab": {},
     "fail_page_alloc": {"ignore-gfp-highmem": "N", "min-order": "0"},
 }
+_TOKEN = 1
 # No operation has as many.
 _TOO_MANY = 1000
 # What the allocators say of a failure by themselves.
@@ -50,7 +54,19 @@ SAID = [
     Expected(r"Call Trace:", None),
 ]
 # What a kernel says of each if it was told to.
-FORCED = "FAULT_INJECTION: forcing a failure"
+_FORCED = "FAULT_INJECTION: forcing a failure"
+
+# ACPI methods that run out of memory damage the namespace of ACPI (a use after free).
+ARGUMENTS = "acpi=noirq"
+FUNCTIONS = 8
+
+
+def slot(name: str, bus: str, addr: int, driver: str) -> list[Device]:
+    """A device of as many functions as it can have: a trial may use one up."""
+    return [
+        endpoint(f"{name}{n}", bus, driver, f"{addr:x}.{n}", multifunction="on")
+        for n in range(FUNCTIONS)
+    ]
 
 
 def enable(guest: Guest, verbose: bool = False) -> None:
@@ -87,6 +103,19 @@ class Trial:
             code = err.errno or 0
         self.note(guest.fault_left == 0, code)
         return result
+
+    def jump(self, vm: Vm) -> Guest | None:
+        """Replaces the kernel. Returns the new one, or None if that is refused.
+
+        The old one has to be verbose: it cannot be asked any more whether an allocation failed.
+        """
+        try:
+            new = vm.jump(fault=self.nth)
+        except OSError as err:
+            self.note(True, err.errno or 0)
+            return None
+        self.note(any(_FORCED in line for line in vm.console.kernels()[-2]), 0)
+        return new
 
     def note(self, failed: bool, code: int) -> None:
         """Says what came of it."""
@@ -178,3 +207,26 @@ class Standing:
         """Fails unless nothing of it has changed."""
         for name, was in vars(self).items():
             check.equal(f"{trial.name}: {name}", getattr(now, name), was)
+
+
+def preserve_each(
+    vm: Vm, what: str, file: Fd, fdt: bytes, expected: dict[str, int], retry: bool = True
+) -> None:
+    """A file is preserved in a session of its own, after which those functions are outgoing.
+
+    Without `retry`, it is not tried again what failed, which is what allocates for good.
+    """
+    guest = vm.guest
+    before = Standing.of(vm, guest, fdt)
+    for trial in each(vm, what):
+        session = guest.create_session()
+        with_session = Standing.of(vm, guest, fdt)
+        trial.run(guest, partial(session.preserve, file, _TOKEN))
+        if trial.code:
+            with_session.stays(trial, Standing.of(vm, guest, fdt))
+            if retry:
+                session.preserve(file, _TOKEN)
+        if retry or not trial.code:
+            check.equal(trial.name, counts(guest.outgoing()), expected)
+        session.close()
+        before.stays(trial, Standing.of(vm, guest, fdt))

@@ -163,7 +163,11 @@ class Pci:
         """Binds it to this driver, whatever its ids."""
         self.set_attribute("driver_override", driver)
         if self.driver is None:
-            self.guest.write(f"/sys/bus/pci/drivers/{driver}/bind", self.bdf)
+            self.probe(driver)
+
+    def probe(self, driver: str) -> None:
+        """Binds it to a driver that it may have, in one request."""
+        self.guest.write(f"/sys/bus/pci/drivers/{driver}/bind", self.bdf)
 
     def unbind(self) -> None:
         """Unbinds its driver."""

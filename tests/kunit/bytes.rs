@@ -160,7 +160,7 @@ impl fmt::Display for Tally {
             (self.same, "mean nothing"),
             (self.count, "with another count"),
             (self.other, "name another function"),
-            (self.adopted, "of these, one that is there"),
+            (self.adopted, "of them one that is there"),
             (self.other_device, "expect another device"),
             (self.told, "expect another state"),
         ] {

@@ -97,7 +97,7 @@ def judge(suites: dict[str, list[str]], directory: Path, config: str) -> list[Re
 def _leave(console: str) -> None:
     """Keeps what the suites tell of how often something was tried."""
     for part, counts in _TRIED.findall(console):
-        numbers = (count.split(" ", 1) for count in counts.split(", ") if count[0].isdigit())
+        numbers = (count.split(" ", 1) for count in counts.split(", "))
         leave("bytes", part, {what: int(number) for number, what in numbers})
 
 

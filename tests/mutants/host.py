@@ -157,6 +157,13 @@ def told(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in kinds(counts).items())
 
 
+def out_folder() -> Path:
+    """What cargo-mutants says, and its log."""
+    folder = paths.cache() / "mutants-out"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def limit_memory() -> None:
     """A mutant may ask for memory without end."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -164,15 +171,14 @@ def limit_memory() -> None:
 
 def cargo_mutants(copy: Path, names: Sequence[str], *options: str) -> dict[str, Any]:
     """Mutates files of the copy, one line at a time."""
-    out = paths.cache() / "mutants-out"
+    out = out_folder()
     command = [
         "cargo", "mutants", "--in-place", "--dir", str(copy), "--output", str(out),
         "--no-config", "--profile", "mutants", "--cargo-arg=--locked", "--cargo-arg=--test=all",
-        "--minimum-test-timeout", "120", "--colors", "never", "--no-times",
+        "--minimum-test-timeout", "300", "--colors", "never", "--no-times",
     ]  # fmt: skip
     for name in names:
         command += ["--file", f"**/../{name}"]
-    out.mkdir(exist_ok=True)
     environment = {**os.environ, "CARGO_TARGET_DIR": str(paths.cache() / "cargo-mutants")}
     with (out / "log").open("ab") as log:
         done = subprocess.run(
@@ -195,6 +201,7 @@ def is_open(outcome: dict[str, Any]) -> bool:
 def run(copy: Path, names: Sequence[str]) -> list[Result]:
     """All tests run for what survives the others: those of every order take longest."""
     make_workspace(copy)
+    (out_folder() / "log").unlink(missing_ok=True)
     document = cargo_mutants(copy, names, "--", "--", "--skip", SLOW)
     if any(is_open(outcome) for outcome in document["outcomes"]):
         last = cargo_mutants(copy, names, "--iterate")["outcomes"]

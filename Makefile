@@ -147,15 +147,15 @@ mutants: $(if $(filter-out host abi/% src/logic/%,$(or $(M),all)),kernel agent,s
 corrupt: kernel agent
 	@scripts/vm.sh corrupt $(CASE)
 
-failnth: setup
+failnth:
 	@$(MAKE) kernel agent CONFIG=debug
 	@scripts/vm.sh failnth
 
 soak: kernel agent
 	@scripts/vm.sh soak $(N)
 
-races: CONFIG := race
-races: kernel agent
+races:
+	@$(MAKE) kernel agent CONFIG=race
 	@scripts/vm.sh races $(MINUTES) $(SEED)
 
 fuzz: setup

@@ -209,13 +209,15 @@ class PlainTree:
             there = self.original(path)
             if there.is_file() and there.read_bytes() != contents:
                 raise Refused(f"{there} exists already and is another file")
-        touched = self.touched() | ({twin.HEADER} if self.has_core_in_c() else set())
-        files = {path: self.original(path).read_bytes() for path in touched
-                 if self.original(path).is_file()}
         if not self.has_core_in_c():
-            return new | patched(files, self.patches, fuzz=self.fuzz)
-        files = twin.set_aside(files)
+            return new | patched(self.originals_of(self.touched()), self.patches, fuzz=self.fuzz)
+        files = twin.set_aside(self.originals_of(self.touched() | {twin.HEADER}))
         return new | patched(files, self.patches, fuzz=self.fuzz, edit=twin.renamed)
+
+    def originals_of(self, paths: set[str]) -> Contents:
+        """Return those of the files that the tree has."""
+        originals = {path: self.original(path) for path in paths}
+        return {path: file.read_bytes() for path, file in originals.items() if file.is_file()}
 
     def write_record(self, written: dict[str, list[str | None]]) -> None:
         replace(self.record, json.dumps(written, indent=1, sort_keys=True).encode())
@@ -231,14 +233,18 @@ class PlainTree:
             return False
         if digests_of(self.wanted()) != self.written:
             raise Refused(f"{self.root} has another series: integrate this one first")
-        touched = set() if self.has_core_in_c() else self.touched()
-        now = {path: (self.root / path).read_bytes() for path in touched}
-        for path, contents in patched(now, self.patches[::-1] if now else [], "--reverse").items():
-            if contents != self.original(path).read_bytes():
-                raise Refused(f"reverse-applying the series does not give the original {path}")
+        if not self.has_core_in_c():
+            self.check_reverse()
         self.update({})
         shutil.rmtree(self.root / STATE)
         return True
+
+    def check_reverse(self) -> None:
+        """Refuse if the patches, taken out one after the other, do not restore the original."""
+        now = {path: (self.root / path).read_bytes() for path in self.touched()}
+        for path, contents in patched(now, self.patches[::-1], "--reverse").items():
+            if contents != self.original(path).read_bytes():
+                raise Refused(f"reverse-applying the series does not give the original {path}")
 
     def update(self, wanted: Contents) -> bool:
         """Write exactly these files over the originals. Return whether anything changed."""

@@ -56,7 +56,7 @@ check_unittests() {
 	local folder
 	cd tests
 	for folder in pci_lu vm mutants races trees; do
-		PYTHONPATH=$top/scripts PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s "$folder" -t .
+		PYTHONPATH=$top/scripts python3 -m unittest discover -s "$folder" -t .
 	done
 }
 
@@ -125,7 +125,7 @@ check_checkpatch() {
 check_kernel_doc() {
 	local tool=$pristine/tools/docs/kernel-doc
 	[[ -f $tool ]] || { echo "no kernel source in $cache yet"; return; }
-	files '*.[ch]' | PYTHONDONTWRITEBYTECODE=1 xargs python3 "$tool" -none -Wall -Werror
+	files '*.[ch]' | xargs python3 "$tool" -none -Wall -Werror
 }
 
 # The counts of libtest, plus one failure for each check that has no tests, or

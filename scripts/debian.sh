@@ -66,7 +66,7 @@ newest() {
 update_lists() {
 	[[ -z $(find "$apt/updated" -mtime -1 2>/dev/null) ]] || return 0
 	touch "$apt/updated"
-	APT_CONFIG=$apt/apt.conf timeout 20 apt-get update --error-on=any \
+	private_apt timeout 20 apt-get update --error-on=any \
 		-o Acquire::Retries=0 -o Acquire::http::Timeout=5
 }
 

@@ -43,6 +43,7 @@ warnings() {
 }
 
 # The lines of the page, over what a kernel has that is configured for common hardware.
+# Other than for refused(), an option that Kconfig does not know is an error.
 configure() {
 	local lines=$build/$config/beginners out=$build/$config/.config.first line missing=0
 	sed -nE 's/^  ((# )?CONFIG_\w+[ =].*)/\1/p' "$beginners" >"$lines"

@@ -23,5 +23,5 @@ mkdir "$before"
 
 echo '# in both trees:'
 printf '%s\n' "${series[@]##*/}" | grep -vxF -f <(printf '%s\n' "${hooks[@]##*/}") | sed 's/^/# /'
-PYTHONDONTWRITEBYTECODE=1 "$top/scripts/object_code.py" "${known[@]/#/--known=}" \
+"$top/scripts/object_code.py" "${known[@]/#/--known=}" \
 	"$before" "$build/$config" "${objects[@]}"

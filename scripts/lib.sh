@@ -19,6 +19,8 @@ else
 	work=$cache${PCI_LIVEUPDATE_WORK:+/$PCI_LIVEUPDATE_WORK}
 fi
 export KDIR=${KDIR:-} CACHE=$cache
+# Scripts in Python leave nothing beside them.
+export PYTHONDONTWRITEBYTECODE=1
 tree=$work/tree
 build=$work/build
 export PCI_LIVEUPDATE_BUILD=$build
@@ -66,7 +68,7 @@ cargo_tool() {
 # changes, as the tag "original". Kconfig tells that it is a kernel tree.
 git_tree() {
 	mkdir -p "$2"
-	sed -n 's|^--- a/||p' "$top"/patches/7.3/*.patch | cat - <(echo Kconfig) | sort -u |
+	sed -n 's|^--- a/||p' "${series[@]}" | cat - <(echo Kconfig) | sort -u |
 		(cd "$1" && xargs cp --parents -t "$2")
 	# Who has no identity for git can look at the series, too.
 	git config user.email >/dev/null ||

@@ -32,7 +32,7 @@ mapfile -t objects < <(c_files | sed 's/c$/o/')
 # What is up to date would say nothing.
 (cd "$out" && rm -f "${objects[@]}")
 "$top/scripts/kernel.sh" $config W=1 C=2 CHECK="$check" "${objects[@]}"
-PYTHONDONTWRITEBYTECODE=1 "$top/scripts/our_warnings.py" \
+"$top/scripts/our_warnings.py" \
 	"${ignored[@]/#/--ignore=}" "$tree" "$logs/kernel-$config.log" ||
 	die "warnings about lines of ours, see $logs/kernel-$config.log"
 echo "ok gcc, W=1 and sparse say nothing about what is ours in ${#objects[@]} files"

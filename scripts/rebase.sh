@@ -21,7 +21,7 @@ lock setup
 # result NAME FOLDER OPTION...
 result() {
 	printf '\n== %s\n' "$1"
-	PYTHONDONTWRITEBYTECODE=1 "$top/scripts/rebase.py" "${@:3}" "$pristine" "$1" "$2"
+	"$top/scripts/rebase.py" "${@:3}" "$pristine" "$1" "$2"
 }
 
 for base; do

@@ -34,5 +34,5 @@ check_build() {
 lock twin
 step 'tree twin' prepare_tree
 check_build twin-c drivers/pci/liveupdate.o
-PYTHONDONTWRITEBYTECODE=1 "$top/scripts/twin_menu.py" "$build/twin-c/scripts/kconfig/conf"
+"$top/scripts/twin_menu.py" "$build/twin-c/scripts/kconfig/conf"
 check_build twin-rust drivers/pci/liveupdate/src/pci_liveupdate.o

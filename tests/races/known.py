@@ -15,10 +15,17 @@ class Known:
     reason: str
 
 
+_SHARED_WORD = "a bitfield of struct pci_dev, with other bits under other locks"
+
 KNOWN = [
     Known(
         r"data-race in __pci_set_master / pci_user_(read|write)_config_(byte|word|dword)",
         "dev->is_busmaster = enable;",
-        "a bitfield of struct pci_dev, with other bits under other locks",
+        _SHARED_WORD,
+    ),
+    Known(
+        r"data-race in (\w+ / )?pci_cfg_access_unlock( / \w+)?",
+        "dev->block_cfg_access = 0;",
+        _SHARED_WORD,
     ),
 ]

@@ -31,8 +31,7 @@ MACHINE = Machine(
     ],
     # Scans assign bus numbers, unless a live device prevents it.
     arguments=f"pci=assign-busses {NO_IOMMU}",
+    # If emulated, they take turns (Vm.boot()): whoever pauses or waits lets the others run, and
+    # KCSAN has the one pause that it watches.
     cpus=CPUS,
-    parallel=True,
-    # So that the threads of the CPUs can be told from the others.
-    qemu=("-name", "debug-threads=on"),
 )

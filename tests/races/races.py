@@ -80,7 +80,7 @@ def run(vm: Vm, storm: Storm) -> list[str]:
         say(line)
     for line in storm.after.lines():
         say(f"next kernel: {line}")
-    say(f"{storm.rounds} rounds; {storm.machinery.line()}")
+    say(f"{storm.rounds} rounds")
     say(f"KCSAN watched {storm.watchpoints} accesses")
     if vm.booted:
         found += tell_races(vm.console)

@@ -4,18 +4,15 @@
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 
 from vm import CheckFailed, Guest, Pci, Session, Vm, check, handover, sample, tracefs
-from vm.clock import threads
 from vm.liveupdate import counts, due
 from vm.vfio import DRIVER, Vfio, node
 
 from . import actors
 from .actors import LUO_DEBUGFS, Cast, scripts
-from .machine import CPUS, REBOUND, REMOVED, SHARED, SLOT, USER
+from .machine import REBOUND, REMOVED, SHARED, SLOT, USER
 from .script import Running, Tally
 from .slots import Slot
 
@@ -24,32 +21,6 @@ ROUND = 45
 # Threads end after their pass, in which a scan may wait for an unplugged device.
 _PATIENCE = 10
 _KCSAN = "/sys/kernel/debug/kcsan"
-
-
-@dataclass
-class Machinery:
-    """What the host saw of the processors of the guest."""
-
-    seconds: float = 0
-    ran: float = 0
-    """Seconds of all of them together."""
-
-    def line(self) -> str:
-        """For the reader."""
-        return (
-            f"{CPUS} CPUs of the guest, each a thread of QEMU, ran {self.ran:.0f} s "
-            f"in {self.seconds:.0f} s"
-        )
-
-
-def _cpus(vm: Vm) -> dict[int, float]:
-    """For how many seconds each thread of QEMU that runs a CPU did so."""
-    pid = vm.process.pid
-    names = {
-        number: Path(f"/proc/{pid}/task/{number}/comm").read_text(encoding="utf-8")
-        for number in threads(pid)
-    }
-    return {n: it.ran for n, it in threads(pid).items() if names.get(n, "").startswith("CPU ")}
 
 
 class Storm:
@@ -62,7 +33,6 @@ class Storm:
         self.tally = Tally()
         self.after = Tally()
         """What the threads did in the new kernel."""
-        self.machinery = Machinery()
         self.rounds = 0
         self.watchpoints = 0
         self._slot = Slot(vm, self.tally)
@@ -125,8 +95,7 @@ class Storm:
         self._at_rest(session, fixed)
 
     def _race(self, rng: Random, seconds: float, fixed: Sequence[Pci]) -> None:
-        began, before = time.monotonic(), _cpus(self._vm)
-        check.equal("CPUs of the guest that have a thread", len(before), CPUS)
+        began = time.monotonic()
         cast = self._cast()
         most = due(*cast.shared)
         running = [
@@ -136,9 +105,6 @@ class Storm:
             self._slot.swap(lambda: self._watch(rng.uniform(1, 5), fixed, most))
             self._watch(rng.uniform(0, 3), fixed, most)
         self._stop(running, self.tally)
-        after = _cpus(self._vm)
-        self.machinery.seconds += time.monotonic() - began
-        self.machinery.ran += sum(ran - before[number] for number, ran in after.items())
 
     def _stop(self, running: Sequence[Running], tally: Tally) -> None:
         for thread in running:

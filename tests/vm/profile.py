@@ -45,13 +45,12 @@ PROFILES = {
     "module": _BASE,
     "bench-off": _BASE,
     "debug": _DEBUG,
-    # An emulated CPU is slow, so an access is watched for longer than on a real one. A host with
-    # fewer CPUs than the guest may keep one of them waiting for long. With QEMU 7.2 on such a
-    # host, a one-shot timer never fired once, so that its CPU was idle for good.
+    # An emulated CPU is slow, so an access is watched for longer than on a real one. Four that take
+    # turns keep each other waiting.
     "race": replace(
         _DEBUG,
         arguments=f"{_DEBUG.arguments} kcsan.udelay_task=400 kcsan.skip_watch=2000"
-        " rcupdate.rcu_cpu_stall_timeout=300 nohz=off highres=off",
+        " rcupdate.rcu_cpu_stall_timeout=300",
     ),
     # Counting instructions takes its time.
     "bench": Profile(memory=512, scratch="32M,96M,32M", boot=600, request=60),

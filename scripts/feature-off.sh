@@ -11,8 +11,6 @@ export PCI_LIVEUPDATE_WORK=hooks-off
 
 config='hooks-off'
 before=$work/before
-# pci=noari is looked at later, when it is known whether there is a bit to keep.
-known=(drivers/pci/pci.o:pci_configure_ari)
 
 mapfile -t objects < <(sed -n 's|^+++ b/\(.*\)\.c$|\1.o|p' "${hooks[@]}" | sort -u)
 PCI_LIVEUPDATE_WITHOUT=$hooks_glob "$top/scripts/kernel.sh" $config "${objects[@]}"
@@ -23,5 +21,4 @@ mkdir "$before"
 
 echo '# in both trees:'
 printf '%s\n' "${series[@]##*/}" | grep -vxF -f <(printf '%s\n' "${hooks[@]##*/}") | sed 's/^/# /'
-"$top/scripts/object_code.py" "${known[@]/#/--known=}" \
-	"$before" "$build/$config" "${objects[@]}"
+"$top/scripts/object_code.py" "$before" "$build/$config" "${objects[@]}"

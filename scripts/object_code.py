@@ -2,9 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Compare the object code of two builds, function by function. Where it is does not matter.
 
-usage: object_code.py [--known OBJECT:FUNCTION]... BEFORE AFTER OBJECT...
-
-Known are functions that differ for a reason.
+usage: object_code.py BEFORE AFTER OBJECT...
 """
 
 import argparse
@@ -42,21 +40,18 @@ def code(path: Path) -> Functions:
     return functions(done.stdout)
 
 
-def differences(before: Functions, after: Functions, known: set[str]) -> list[str]:
-    """Return a diff of the functions that differ, and those that are known to, and do not."""
+def differences(before: Functions, after: Functions) -> list[str]:
+    """Return a diff of the functions that differ."""
     lines: list[str] = []
     for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name, []), after.get(name, [])
-        if old == new and name in known:
-            lines += [f"{name}: is the same, and listed as one that differs"]
-        elif old != new and name not in known:
+        if old != new:
             lines += [f"{name}:", *difflib.unified_diff(old, new, lineterm="", n=1)]
     return lines
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--known", action="append", default=[], help="a function that differs")
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
     parser.add_argument("objects", nargs="+")
@@ -64,16 +59,14 @@ def main() -> int:
     failed = False
     for name in args.objects:
         old, new = code(args.before / name), code(args.after / name)
-        known = {one.partition(":")[2] for one in args.known if one.startswith(f"{name}:")}
         if not old:
             print(f"not ok {name}: no code in it")
             failed = True
-        elif lines := differences(old, new, known):
+        elif lines := differences(old, new):
             print(f"not ok {name}: differs with the feature off", *lines[:60], sep="\n# ")
             failed = True
         else:
-            but = f", but {', '.join(sorted(known))}" if known else ""
-            print(f"ok {name}: {len(old)} functions are the same{but}")
+            print(f"ok {name}: {len(old)} functions are the same")
     return 1 if failed else 0
 
 

@@ -138,6 +138,9 @@ pub(crate) trait DeviceExt {
     /// What the core keeps on it.
     fn state(&self) -> &State;
 
+    /// Whether it is function 0 of a PCI Express device.
+    fn is_first_express(&self) -> bool;
+
     /// Whether what the next kernel gets about it is settled.
     fn is_frozen(&self) -> bool;
 
@@ -192,6 +195,13 @@ impl DeviceExt for pci::Device {
         // as long as the borrow. The layout is the same, see above, and nobody but the core uses
         // this part of the device.
         unsafe { &*(&raw const (*self.raw()).liveupdate).cast() }
+    }
+
+    fn is_first_express(&self) -> bool {
+        // SAFETY: By the type invariant of `pci::Device`, `raw()` is a valid device.
+        let (express, devfn) = unsafe { ((*self.raw()).pcie_cap, (*self.raw()).devfn) };
+
+        express != 0 && devfn == 0
     }
 
     fn is_frozen(&self) -> bool {

@@ -410,16 +410,16 @@ pub unsafe extern "C" fn pci_liveupdate_keep_acs(dev: *mut bindings::pci_dev) ->
     core().is_some_and(|core| core.keep_acs(unsafe { device(dev) }))
 }
 
-/// Called by pci_configure_ari() for a bridge that can forward with ARI: tells whether that is
-/// settled.
+/// Called by pci_configure_ari() before it chooses whether the bridge above a device forwards with
+/// ARI: tells whether that is settled.
 ///
 /// # Safety
 ///
-/// `bridge` must be a valid bridge above a device that is being set up.
+/// `dev` must be a valid device that is being set up.
 #[export]
-pub unsafe extern "C" fn pci_liveupdate_keep_ari(bridge: *mut bindings::pci_dev) -> bool {
+pub unsafe extern "C" fn pci_liveupdate_keep_ari(dev: *mut bindings::pci_dev) -> bool {
     // SAFETY: By the safety requirements of this function.
-    core().is_some_and(|core| unsafe { core.keep_ari(device(bridge)) })
+    core().is_some_and(|core| unsafe { core.keep_ari(device(dev)) })
 }
 
 /// Called by pci_bus_match() for a driver that has the ID of the device: tells whether it may bind.

@@ -7,7 +7,8 @@ use crate::{
         Core,
         Handover, //
     },
-    device::DeviceExt, //
+    device::DeviceExt,
+    logic::Function, //
 };
 use kernel::{
     bindings,
@@ -15,14 +16,21 @@ use kernel::{
 };
 
 impl Core {
-    /// Whether ARI Forwarding of `bridge` is not to be chosen. `ari_enabled` follows the hardware.
+    /// Whether ARI Forwarding above `dev` is not to be chosen. `ari_enabled` follows the hardware.
     ///
     /// # Safety
     ///
-    /// A device below the bridge must be being set up, so that nobody else looks at the latter.
-    pub(crate) unsafe fn keep_ari(&self, bridge: &pci::Device) -> bool {
+    /// `dev` must be being set up, so that nobody else looks at the bridge above it.
+    pub(crate) unsafe fn keep_ari(&self, dev: &pci::Device) -> bool {
+        let Some(bridge) = dev.upstream() else {
+            return false;
+        };
         // A function that must not reach memory has to be seen first.
         if !self.is_live(bridge) && self.handover() != Handover::Contained {
+            return false;
+        }
+        // It is chosen with the first function.
+        if !dev.is_first_express() {
             return false;
         }
 

@@ -32,7 +32,7 @@ int pci_liveupdate_begin_vfs(struct pci_dev *dev, int nr);
 void pci_liveupdate_end_vfs(struct pci_dev *dev);
 void pci_liveupdate_init_acs(struct pci_dev *dev);
 bool pci_liveupdate_keep_acs(struct pci_dev *dev);
-bool pci_liveupdate_keep_ari(struct pci_dev *bridge);
+bool pci_liveupdate_keep_ari(struct pci_dev *dev);
 bool pci_liveupdate_driver_match(struct pci_dev *dev,
 				 const struct pci_driver *drv);
 
@@ -153,7 +153,7 @@ static inline bool pci_liveupdate_keep_acs(struct pci_dev *dev)
 	return false;
 }
 
-static inline bool pci_liveupdate_keep_ari(struct pci_dev *bridge)
+static inline bool pci_liveupdate_keep_ari(struct pci_dev *dev)
 {
 	return false;
 }

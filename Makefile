@@ -17,7 +17,7 @@ FUZZ   ?=
 FROM   ?=
 BASE   ?= 7.2
 
-export CACHE KDIR DISTRO JOBS
+export CACHE KDIR DISTRO FLAVOUR JOBS
 MAKEFLAGS += --no-print-directory
 # The scripts use all cores themselves, one target after the other.
 .NOTPARALLEL:
@@ -61,9 +61,10 @@ The PCI Live Update core for Linux.
   make integrate     put the core into the kernel tree KDIR: a git tree gets a branch
   make rebase        try the series on another tree, and list the patches that do not apply and the
                      new writers there; BASE="path|7.2 ...", UPDATE=1 records Debian's trees
-  make distro        build Debian's kernel with the feature, as Debian packages, in hours;
-                     goes on where it was stopped, in DISTRO=folder with JOBS=n;
-                     OPTIONS=1 only prints the options that are changed
+  make distro        build Debian's kernel with the feature as packages, which takes an hour or two,
+                     install it in a copy of this machine, and run T="scenario ..." with that;
+                     goes on where it was stopped, in DISTRO=folder with JOBS=n; the flavour is
+                     FLAVOUR=cloud-amd64; OPTIONS=1 only prints the options that are changed
   make docs          build the documentation, and check that nothing of ours causes a warning
   make series        write the work as patches with a cover letter, and as one diff; OUT=folder
   make clean         remove the builds and logs from the cache, keep the downloads
@@ -167,8 +168,8 @@ tried:
 rebase: setup
 	@scripts/rebase.sh $(if $(UPDATE),--update) $(BASE)
 
-distro: setup
-	@scripts/distro.sh $(if $(OPTIONS),options)
+distro: $(if $(OPTIONS),setup,programs agent)
+	@scripts/distro.sh $(if $(OPTIONS),options,$(T))
 
 docs: kernel
 	@scripts/docs.sh

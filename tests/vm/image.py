@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterable
@@ -61,3 +62,43 @@ def initramfs(kernels: Iterable[str], files: Iterable[Path] = ()) -> Path:
             # Renamed, because machines may still be reading the old one.
             fresh.rename(path)
     return path
+
+
+def root_disk(directory: Path, kernels: Iterable[str], files: Iterable[Path] = ()) -> Path:
+    """A root file system with the same contents, for a kernel that has an initramfs of its own."""
+    root = directory / "root"
+    shutil.rmtree(root, ignore_errors=True)
+    for name in ("dev", "proc", "sys", "run", "tmp"):
+        (root / name).mkdir(parents=True)
+    with _lock:
+        shutil.copy(build_agent(), root / "init")
+    for file in files:
+        shutil.copy(file, root)
+    for config in kernels:
+        shutil.copy(paths.kernel_image(config), root / kernel_path(config).lstrip("/"))
+    size = sum(file.stat().st_size for file in root.iterdir() if file.is_file())
+    disk = directory / "root.img"
+    disk.unlink(missing_ok=True)
+    command = ["mke2fs", "-q", "-t", "ext4", "-d", str(root), "-E", "root_owner=0:0"]
+    # A quarter more than the files, and what a file system takes at least.
+    command += [str(disk), f"{(size * 5 // 4 >> 10) + (16 << 10)}k"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SetupError(f"no root file system: {done.stderr.strip()}")
+    shutil.rmtree(root)
+    return disk
+
+
+def arguments(
+    config: str, directory: Path, kernels: Iterable[str], files: Iterable[Path]
+) -> list[str]:
+    """The arguments for QEMU: a kernel, and where the agent is."""
+    kernel = ["-kernel", str(paths.kernel_image(config)), "-initrd"]
+    if config != paths.DISTRO:
+        return [*kernel, str(initramfs(kernels, files))]
+    disk = root_disk(directory, kernels, files)
+    return [
+        *kernel, str(paths.installed("initrd.img")),
+        "-drive", f"if=none,id=root,file={disk},format=raw",
+        "-device", "virtio-blk-pci,drive=root,addr=1d",
+    ]  # fmt: skip

@@ -10,6 +10,9 @@ TESTS = Path(__file__).resolve().parent.parent
 AGENT = TESTS / "agent"
 SCENARIOS = TESTS / "scenarios"
 
+DISTRO = "distro"
+"""The CONFIG of a distribution's kernel: an installed one, with its own initramfs."""
+
 
 def cache() -> Path:
     """The cache folder of the project."""
@@ -30,14 +33,24 @@ def existing(path: Path, hint: str) -> Path:
     return path
 
 
+def installed(name: str) -> Path:
+    """A file that the distribution's kernel installed (scripts/distro.sh)."""
+    work = Path(os.environ.get("DISTRO") or cache() / DISTRO)
+    return existing(work / "boot" / name, "make distro")
+
+
 def kernel_image(config: str) -> Path:
     """The bootable image of a kernel."""
+    if config == DISTRO:
+        return installed("vmlinuz")
     image = build(config) / "arch" / "x86" / "boot" / "bzImage"
     return existing(image, f"make kernel CONFIG={config}")
 
 
 def program(config: str, name: str) -> Path:
     """A program that was built from the tree of a kernel."""
+    if config == DISTRO:
+        config = "base"
     return existing(build(config) / name, f"make programs CONFIG={config}")
 
 

@@ -160,10 +160,14 @@ class Pci:
         return self.guest.readlink(f"{self.path}/driver").rsplit("/", 1)[1]
 
     def bind(self, driver: str) -> None:
-        """Binds it to this driver, whatever its ids."""
+        """Binds it to this driver, whatever its ids, and whichever it has."""
         self.set_attribute("driver_override", driver)
-        if self.driver is None:
-            self.probe(driver)
+        bound = self.driver
+        if bound == driver:
+            return
+        if bound is not None:
+            self.unbind()
+        self.probe(driver)
 
     def probe(self, driver: str) -> None:
         """Binds it to a driver that it may have, in one request."""

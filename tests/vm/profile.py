@@ -52,6 +52,15 @@ PROFILES = {
         arguments=f"{_DEBUG.arguments} kcsan.udelay_task=400 kcsan.skip_watch=2000"
         " rcupdate.rcu_cpu_stall_timeout=300",
     ),
+    # Its initramfs looks for the root file system, which image.py makes. Scenarios look at BARs of
+    # devices that have a driver.
+    "distro": Profile(
+        memory=2048,
+        scratch="64M,256M,64M",
+        boot=400,
+        request=60,
+        arguments="root=/dev/vda ro init=/init iomem=relaxed",
+    ),
     # Counting instructions takes its time.
     "bench": Profile(memory=512, scratch="32M,96M,32M", boot=600, request=60),
 }

@@ -141,8 +141,7 @@ class Vm:
         command = [
             *self._accelerator(),
             "-smp", str(self.machine.cpus),
-            "-kernel", str(paths.kernel_image(self.config)),
-            "-initrd", str(image.initramfs(self._kernels, files)),
+            *image.arguments(self.config, self.directory, self._kernels, files),
             "-append", self._command_line(self.config, arguments),
             *self._drives(),
             *self.machine.device_arguments(),

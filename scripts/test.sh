@@ -42,6 +42,7 @@ mapfile -t slow < <(grep -v '^#' "$top/configs/debug.scenarios")
 
 suite check "$top/scripts/check.sh"
 suite compile-fail compile_fail
+suite lints "$top/scripts/lints.sh"
 suite kunit-base on_kernel base kunit
 suite vm-base on_kernel base run
 suite bench "$top/scripts/bench.sh"

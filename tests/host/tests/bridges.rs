@@ -130,6 +130,9 @@ fn a_bridge_that_there_is_no_memory_for_is_not_incoming() {
     let behind = Range { first: 1, last: 3 };
     assert!(core.count_bridge(root, behind).is_err());
     assert!(!core.arrive(root));
+    assert!(core
+        .iter()
+        .all(|arrival| arrival.key != root.key() || !arrival.is_unfinished()));
     assert!(core.arrive(tree.node(DISK)));
     assert_eq!(core.finish(tree.node(DISK)), Ok(2));
     assert!(core.is_finished());

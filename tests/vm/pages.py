@@ -88,10 +88,11 @@ def pins(guest: Guest) -> int:
 
 def free(guest: Guest) -> int:
     """How many pages are free, with those that each CPU keeps for itself."""
-    # First this one, which makes each CPU return some.
-    free_to_all = vmstat(guest)["nr_free_pages"]
-    kept = re.findall(r"^ +count: +(\d+)$", guest.text("/proc/zoneinfo"), re.M)
-    return free_to_all + sum(map(int, kept))
+    # The counters are up to date after that.
+    vmstat(guest)
+    # Both in one read: a worker returns what CPUs keep.
+    zones = guest.text("/proc/zoneinfo")
+    return sum(map(int, re.findall(r"^ +(?:pages free|count:) +(\d+)$", zones, re.M)))
 
 
 def compact(guest: Guest) -> None:

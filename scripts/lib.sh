@@ -79,7 +79,8 @@ git_tree() {
 	git -C "$2" tag original
 }
 
-# kmake CONFIG ARG...: run the make of the kernel, out of tree.
+# kmake CONFIG ARG...: run the make of the kernel, out of tree. Programs are for guests,
+# which have no libc.
 kmake() {
 	local out=$build/$1 llvm=-19
 	[[ $1 != gcc ]] || llvm=
@@ -87,7 +88,7 @@ kmake() {
 	mkdir -p "$out"
 	make --no-print-directory -C "$tree" O="$out" LLVM=$llvm RUSTC=/usr/bin/rustc \
 		HOSTRUSTC=/usr/bin/rustc RUSTFMT=/usr/bin/rustfmt \
-		CLIPPY_DRIVER=/usr/bin/clippy-driver BINDGEN="$bindgen" "$@"
+		CLIPPY_DRIVER=/usr/bin/clippy-driver BINDGEN="$bindgen" USERLDFLAGS=-static "$@"
 }
 
 # requested FRAGMENT...: the last setting of each option in the fragments.

@@ -21,7 +21,7 @@ selftests() {
 }
 
 "$top/scripts/driver.sh" "$config"
-"$top/scripts/kernel.sh" "$config" USERLDFLAGS=-static samples/vfio/ samples/liveupdate/
+"$top/scripts/kernel.sh" "$config" samples/vfio/ samples/liveupdate/
 lock "$kernel_lock"
 step "selftests of liveupdate, $config" selftests liveupdate
 step "selftests of vfio, $config" selftests vfio

@@ -29,7 +29,7 @@ c_files() {
 # inputs: what decides what is said.
 inputs() {
 	head -n 5 "${KDIR:-$pristine}/Makefile"
-	find "$top"/{kernel,src} -name '*.[ch]' | sort | xargs cat "${series[@]}"
+	find "$top"/{kernel,src,tests} -name '*.[ch]' | sort | xargs cat "${series[@]}"
 	cat "$top"/configs/{base,$config}.config "$0" "$top/scripts/our_warnings.py"
 }
 

@@ -64,25 +64,22 @@ def initramfs(kernels: Iterable[str], files: Iterable[Path] = ()) -> Path:
     return path
 
 
-def root_disk(directory: Path, kernels: Iterable[str], files: Iterable[Path] = ()) -> Path:
-    """A root file system with the same contents, for a kernel that has an initramfs of its own."""
-    root = directory / "root"
+def root_disk(archive: Path, directory: Path) -> Path:
+    """A root file system from an initramfs, for a kernel that has one of its own."""
+    root, disk = directory / "root", directory / "root.img"
     shutil.rmtree(root, ignore_errors=True)
-    for name in ("dev", "proc", "sys", "run", "tmp"):
+    for name in ("proc", "sys", "run", "tmp"):
         (root / name).mkdir(parents=True)
-    with _lock:
-        shutil.copy(build_agent(), root / "init")
-    for file in files:
-        shutil.copy(file, root)
-    for config in kernels:
-        shutil.copy(paths.kernel_image(config), root / kernel_path(config).lstrip("/"))
-    size = sum(file.stat().st_size for file in root.iterdir() if file.is_file())
-    disk = directory / "root.img"
     disk.unlink(missing_ok=True)
-    command = ["mke2fs", "-q", "-t", "ext4", "-d", str(root), "-E", "root_owner=0:0"]
-    # A quarter more than the files, and what a file system takes at least.
-    command += [str(disk), f"{(size * 5 // 4 >> 10) + (16 << 10)}k"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # The initramfs of the kernel brings /dev. A quarter more than the files is for the file
+    # system, and what it takes at least.
+    script = (
+        'cpio --quiet --extract --make-directories --nonmatching dev/console <"$1"'
+        ' && mke2fs -q -t ext4 -d . -E root_owner=0:0 "$2" "$3"'
+    )
+    size = f"{(archive.stat().st_size * 5 // 4 >> 10) + (16 << 10)}k"
+    command = ["sh", "-c", script, "sh", str(archive), str(disk), size]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SetupError(f"no root file system: {done.stderr.strip()}")
     shutil.rmtree(root)
@@ -93,12 +90,12 @@ def arguments(
     config: str, directory: Path, kernels: Iterable[str], files: Iterable[Path]
 ) -> list[str]:
     """The arguments for QEMU: a kernel, and where the agent is."""
+    archive = initramfs(kernels, files)
     kernel = ["-kernel", str(paths.kernel_image(config)), "-initrd"]
     if config != paths.DISTRO:
-        return [*kernel, str(initramfs(kernels, files))]
-    disk = root_disk(directory, kernels, files)
+        return [*kernel, str(archive)]
     return [
         *kernel, str(paths.installed("initrd.img")),
-        "-drive", f"if=none,id=root,file={disk},format=raw",
+        "-drive", f"if=none,id=root,file={root_disk(archive, directory)},format=raw",
         "-device", "virtio-blk-pci,drive=root,addr=1d",
     ]  # fmt: skip

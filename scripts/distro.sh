@@ -76,7 +76,7 @@ print_options() {
 # image: the package of the kernel, if it is not older than anything that it is built from.
 image() {
 	local found
-	found=$(compgen -G "$build/linux-image-*$release*.deb" | grep -v -- -dbg_) || return 1
+	found=$(compgen -G "$build/linux-image-*$release*.deb") || return 1
 	[[ $found -nt $out/.config && -z $(find "$tree" -path "$tree/Documentation" -prune -o \
 		-type f -newer "$found" -print -quit) ]] && echo "$found"
 }

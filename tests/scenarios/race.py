@@ -20,7 +20,6 @@ MACHINE = Machine(
     # Scans assign bus numbers, unless a live device prevents it.
     arguments="pci=assign-busses",
     cpus=2,
-    parallel=True,
 )
 
 FOREVER = 10**9

@@ -99,8 +99,6 @@ class Machine:
     kernels: Sequence[str] = ()
     """Additional kernels for kexec, by CONFIG."""
     cpus: int = 1
-    parallel: bool = False
-    """Whether several CPUs run at the same time if they are emulated; else, they take turns."""
     memory: int | None = None
     """In MiB, if the profile is too small."""
     leaks: int | None = None

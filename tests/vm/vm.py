@@ -126,7 +126,7 @@ class Vm:
         If each has a thread, TCG of QEMU 7.2 sometimes executes what another CPU has just replaced:
         a kernel that patches its code dies of an int3 that is not there any more.
         """
-        if self.machine.cpus == 1 or self.machine.parallel:
+        if self.machine.cpus == 1:
             return list(self._accel)
         return ["tcg,thread=single" if item == "tcg" else item for item in self._accel]
 

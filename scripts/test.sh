@@ -37,14 +37,15 @@ compile_fail() {
 	"$top/scripts/kernel.sh" base && "$top/scripts/compile-fail.sh" base
 }
 
-# The debug kernel takes ten times as long, so it runs only the listed scenarios.
+# The debug kernel takes ten times as long, so it runs only the listed scenarios, which
+# do not run on the other as well.
 mapfile -t slow < <(grep -v '^#' "$top/configs/debug.scenarios")
 
 suite check "$top/scripts/check.sh"
 suite compile-fail compile_fail
 suite lints "$top/scripts/lints.sh"
 suite kunit-base on_kernel base kunit
-suite vm-base on_kernel base run
+suite vm-base on_kernel base run "${slow[@]/#/--without=}"
 suite bench "$top/scripts/bench.sh"
 suite kunit-debug on_kernel debug kunit
 suite vm-debug on_kernel debug run "${slow[@]}"

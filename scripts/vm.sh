@@ -4,7 +4,7 @@
 # Boot kernels that were built.
 #
 # usage: vm.sh list | demo | corrupt [CASE...] | failnth | soak JUMPS | races MINUTES [SEED]
-#        vm.sh kunit CONFIG | run CONFIG [NAME...]
+#        vm.sh kunit CONFIG | run CONFIG [--without=NAME... | NAME...]
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -16,7 +16,7 @@ runner=$top/tests/vm/run.py
 
 # runs SCENARIO: whether it is one of those that are to run.
 runs() {
-	((${#names[@]} == 0)) || [[ " ${names[*]}" == *" $1"* ]]
+	[[ ${names[0]---} == --* || " ${names[*]}" == *" $1"* ]]
 }
 
 case $command in

@@ -54,12 +54,14 @@ def _left_out(config: str) -> str:
 
 
 def _run(options: argparse.Namespace) -> int:
-    chosen = scenario.select(options.names, options.config)
+    chosen = scenario.select(options.names, options.config, options.without)
     build_agent()
     accelerator = _accel(options.config)
     ktap = report.Ktap(len(chosen))
     if not options.names:
         ktap.comment(_left_out(options.config))
+    if options.without:
+        ktap.comment(f"left out: {', '.join(options.without)}")
     results = runner.run_all(chosen, options.config, accelerator, options.jobs, ktap.result)
     report.save(f"vm-{options.config}", results)
     return report.verdict(results)
@@ -99,8 +101,12 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--config", default="base", help="which kernel (base, debug)")
         command.set_defaults(run=function)
         if name in ("run", "selftest"):
-            jobs = len(os.sched_getaffinity(0))
+            # A machine waits now and then.
+            jobs = len(os.sched_getaffinity(0)) + 1
             command.add_argument("--jobs", type=int, default=jobs, help="machines side by side")
+        if name == "run":
+            text = "leave a scenario out"
+            command.add_argument("--without", action="append", default=[], metavar="NAME", help=text)
         if name in ("run", "tell"):
             command.add_argument("names", nargs="*", metavar="NAME")
         if name == "kunit":

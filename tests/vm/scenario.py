@@ -91,21 +91,27 @@ def load_all() -> list[Scenario]:
     return [scenario for path in found for scenario in _load(path)]
 
 
-def select(names: Sequence[str], config: str) -> list[Scenario]:
-    """The named scenarios, or all; a name without a case stands for all its cases.
-
-    That is: all that run on this kernel. One that is named has to.
-    """
-    every = load_all()
-    if not names:
-        return [item for item in every if item.runs_on(config)]
+def _named(every: Sequence[Scenario], names: Sequence[str]) -> list[Scenario]:
     chosen: list[Scenario] = []
     for name in dict.fromkeys(names):
         found = [item for item in every if name in (item.name, item.name.split(".")[0])]
         if not found:
             raise SetupError(f"no scenario {name!r}: make vm-list shows all")
         chosen += [item for item in found if item not in chosen]
+    return chosen
+
+
+def select(names: Sequence[str], config: str, without: Sequence[str] = ()) -> list[Scenario]:
+    """The named scenarios, or all; a name without a case stands for all its cases.
+
+    That is: all that run on this kernel, but for those in `without`. One that is named has to.
+    """
+    every = load_all()
+    chosen = _named(every, names)
     for item in chosen:
         if not item.runs_on(config):
             raise SetupError(f"{item.name} needs CONFIG={' or '.join(item.configs)}")
-    return chosen
+    if not names:
+        chosen = [item for item in every if item.runs_on(config)]
+    left_out = _named(every, without)
+    return [item for item in chosen if item not in left_out]

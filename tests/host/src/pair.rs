@@ -288,6 +288,12 @@ impl<'a> Pair<'a> {
             assert_eq!(found, count.map(|&c| (c, own, node.is_bridge())));
             assert_eq!(node.outgoing().is_some(), count.is_some());
             assert_eq!(self.core.is_own(node), own);
+
+            let slot = node.outgoing().map(Slot::nr);
+            for nr in (0..).take(self.core.capacity() + 1) {
+                let held = self.core.holds(nr, node.key());
+                assert_eq!(held, slot == Some(nr), "entry {nr}, {}", node.key());
+            }
         }
     }
 

@@ -72,8 +72,8 @@ MUTANTS = [
     Mutant("no-slot-on-arrival", "src/logic/incoming.rs", "function.set_incoming(slot);",
            "let _ = slot;", kunit("arrivals")),
     Mutant("anything-is-eligible", "src/outgoing.rs",
-           "eligible(&dev.facts()).map_err(NoPreserve::Ineligible)?;",
-           "let _ = eligible(&dev.facts());", kunit("facts")),
+           "eligible(&dev.facts()).map_err(NoPreserve::Ineligible)?;\n\n        // Anew",
+           "let _ = eligible(&dev.facts());\n\n        // Anew", kunit("facts")),
     Mutant("key-loses-bits", "src/xindex.rs", "key.index() as usize",
            "(key.index() & 0xffff_ffff) as usize", kunit("xindex")),
     Mutant("no-bridges-above", "src/device.rs",
@@ -107,18 +107,20 @@ MUTANTS = [
            "dev_err!(dev, \"not incoming", kunit("record")),
     Mutant("leftovers-run-on", "src/fabric/leftover.rs", "dev.clear_master();", "",
            vm("abandoned")),
-    Mutant("a-reference-is-kept", "src/flb.rs", "Ok(_) => {", "Ok(it) => { core::mem::forget(it);",
-           vm("one-device")),
+    Mutant("a-reference-is-kept", "src/boot.rs", "get().map(drop)", "get().map(core::mem::forget)",
+           vm("abandoned")),
     Mutant("nothing-is-recorded", "src/ffi.rs", "core.record_device(dev);", "",
            vm("identity.same")),
     Mutant("finish-is-not-told", "src/incoming.rs", "tracepoints::finish(dev);",
            "let _ = tracepoints::finish;", vm("tracepoints")),
     Mutant("the-list-is-not-counted", "src/logic/table.rs", "blocks.set_count(nr, spot, count);",
            "let _ = (blocks, nr, spot);", kunit("formats")),
+    Mutant("any-count-will-do", "abi/decode.rs", "usize::try_from(found) != Ok(used)",
+           "usize::try_from(found) != Ok(used) && found == 0", vm("corrupt-bytes.array-alone")),
     hook("devices-are-not-looked-up", "0301", "\tpci_liveupdate_setup_device(dev);",
          "\t(void)dev;", vm("one-device")),
     hook("devices-are-not-frozen", "0301", "\tpci_liveupdate_freeze_device(pci_dev);",
-         "\t(void)pci_dev;", vm("freeze")),
+         "\t(void)pci_dev;", vm("last-look")),
     hook("removal-goes-unseen", "0301", "\tpci_liveupdate_cleanup_device(dev);",
          "\t(void)dev;", vm("remove")),
     hook("master-is-lost-at-shutdown", "0373", "\t    !pci_liveupdate_keep_dma(pci_dev))",
@@ -137,13 +139,18 @@ def run(*command: str | Path) -> int:
     return done.returncode
 
 
+def changed(text: str, mutant: Mutant) -> str:
+    """The text of the file with the mutant in it."""
+    if text.count(mutant.before) != 1:
+        raise SetupError(f"{mutant.name}: {mutant.file} has not {mutant.before!r} once")
+    return text.replace(mutant.before, mutant.after)
+
+
 def mutate(copy: Path, mutant: Mutant) -> Callable[[], None]:
     """Changes the copy, and returns what undoes that."""
     path = copy / mutant.file
     text = path.read_text(encoding="utf-8")
-    if text.count(mutant.before) != 1:
-        raise SetupError(f"{mutant.name}: {mutant.file} has changed, {mutant.before!r} is gone")
-    path.write_text(text.replace(mutant.before, mutant.after), encoding="utf-8")
+    path.write_text(changed(text, mutant), encoding="utf-8")
 
     def undo() -> None:
         path.write_text(text, encoding="utf-8")

@@ -158,7 +158,6 @@ pub fn usable_next(
 
     let unknown = Bridge {
         known: None,
-        live: true,
         ..*bridge
     };
     let scanned_before = others.filter(Sibling::is_live).map(|other| Bridge {

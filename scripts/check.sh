@@ -50,12 +50,12 @@ check_python() {
 }
 
 # The tool for operators, on systems and images made for the test; the runner of scenarios,
-# on processes; the judges of mutants and of data races; and what the series becomes on
-# other trees.
+# on processes; the judges of mutants, of data races and of memory that piles up; and what
+# the series becomes on other trees.
 check_unittests() {
 	local folder
 	cd tests
-	for folder in pci_lu vm mutants races trees; do
+	for folder in pci_lu vm mutants races jumps trees; do
 		PYTHONPATH=$top/scripts python3 -m unittest discover -s "$folder" -t .
 	done
 }

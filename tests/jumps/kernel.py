@@ -163,6 +163,10 @@ class Soak:
             session.finish()
             session.close()
         check.equal("functions finished", self._guest.stats()["finished"], finished)
+        # Those that were dropped stay until nothing is left.
+        left = self._plan.left and (*self._plan.left, *self._plan.dropped)
+        stay = due(*(self._guest.pci(name) for name in left))
+        check.equal("incoming after finish", counts(self._guest.incoming()), stay)
 
     def _put(self, name: str, session: str) -> None:
         [function] = sample.bind(self._guest, name)

@@ -108,7 +108,7 @@ MUTANTS = [
     Mutant("leftovers-run-on", "src/fabric/leftover.rs", "dev.clear_master();", "",
            vm("abandoned")),
     Mutant("a-reference-is-kept", "src/boot.rs", "get().map(drop)", "get().map(core::mem::forget)",
-           vm("abandoned")),
+           vm("soak")),
     Mutant("nothing-is-recorded", "src/ffi.rs", "core.record_device(dev);", "",
            vm("identity.same")),
     Mutant("finish-is-not-told", "src/incoming.rs", "tracepoints::finish(dev);",

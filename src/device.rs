@@ -147,7 +147,7 @@ pub(crate) trait DeviceExt {
     /// Whether user space has named its driver.
     fn is_overridden(&self) -> bool;
 
-    /// Its driver. The caller makes sure that it does not go away meanwhile.
+    /// Its driver, which can be another one at once unless the caller holds the device lock.
     fn driver(&self) -> Driver;
 
     /// Keeps what its ID registers say, while it is being set up: a quirk can change that later.

@@ -37,13 +37,16 @@ static int pci_liveupdate_pm_notify(struct notifier_block *nb,
 {
 	switch (event) {
 	case PM_SUSPEND_PREPARE:
+		return notifier_from_errno(pci_liveupdate_prepare_sleep(false));
 	case PM_HIBERNATION_PREPARE:
 	case PM_RESTORE_PREPARE:
-		return notifier_from_errno(pci_liveupdate_prepare_sleep());
+		return notifier_from_errno(pci_liveupdate_prepare_sleep(true));
 	case PM_POST_SUSPEND:
+		pci_liveupdate_end_sleep(false);
+		break;
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
-		pci_liveupdate_end_sleep();
+		pci_liveupdate_end_sleep(true);
 		break;
 	}
 	return NOTIFY_DONE;
@@ -203,8 +206,11 @@ bool pci_liveupdate_has_driver(struct pci_dev *dev)
 
 bool pci_liveupdate_has_liveupdate_driver(struct pci_dev *dev)
 {
-	struct pci_driver *drv = READ_ONCE(dev->driver);
+	struct pci_driver *drv;
 
+	/* free_module() waits for readers. */
+	guard(rcu)();
+	drv = READ_ONCE(dev->driver);
 	return drv && drv->liveupdate;
 }
 

@@ -125,13 +125,14 @@ fn look(core: &Core, asked: [Asked; 2]) -> Found {
     }
 
     match core.settle() {
-        Ok(()) => {
+        Ok(settled) => {
             // It says itself what is wrong with it.
             let _ = RECORD.get_incoming();
-            match core.directions.lock().incoming {
-                Some(_) => Found::Nothing,
-                None => Found::Devices,
+            if core.directions.lock().incoming.is_none() {
+                return Found::Devices;
             }
+            settled.give_back();
+            Found::Nothing
         }
         Err(differ) => {
             pr_err!("handover refused: pci-v3 and pci: {differ}\n");

@@ -4,12 +4,12 @@
 //!
 //! ```text
 //!   retrieve_array()   -- check -- index --+
-//!                                          +-- settle() -- compare -- incoming
+//!                                          +-- settle() -- compare -- incoming -- give_back()
 //!   retrieve_blocks()  -- walk --- index --+
 //! ```
 //!
-//! The memory is given back once everything was accepted. What is refused stays reserved: a device
-//! may be writing to memory that a damaged list names.
+//! The memory is given back once everything was accepted, also by the record. What is refused stays
+//! reserved: a device may be writing to memory that a damaged list names.
 
 use crate::{
     abi::{
@@ -95,6 +95,17 @@ impl ListMemory {
     }
 }
 
+/// The memory of the lists that were taken over, which leaks unless it is given back.
+#[must_use]
+pub(crate) struct Settled([Option<ListMemory>; 2]);
+
+impl Settled {
+    /// Frees it: nothing else disagrees with the lists.
+    pub(crate) fn give_back(self) {
+        self.0.into_iter().flatten().for_each(ListMemory::give_back);
+    }
+}
+
 /// What the handle of `pci` leads to.
 struct Preserved<'a>(&'a kho::Handle<kho::Cpu>);
 
@@ -173,7 +184,7 @@ impl Core {
     }
 
     /// Takes over what was retrieved, if all of it says the same.
-    pub(crate) fn settle(&self) -> Result<(), Differ> {
+    pub(crate) fn settle(&self) -> Result<Settled, Differ> {
         let lists = mem::take(&mut self.directions.lock().lists);
         let (one, other) = match (lists.array, lists.blocks) {
             (Some(array), Some(blocks)) => {
@@ -181,16 +192,12 @@ impl Core {
                 (array, Some(blocks))
             }
             (Some(one), None) | (None, Some(one)) => (one, None),
-            (None, None) => return Ok(()),
+            (None, None) => return Ok(Settled([None, None])),
         };
         let unfinished = 1 + u32::from(other.is_some());
 
         self.take_over(one.incoming, unfinished);
-        one.memory.give_back();
-        if let Some(other) = other {
-            other.memory.give_back();
-        }
-        Ok(())
+        Ok(Settled([Some(one.memory), other.map(|list| list.memory)]))
     }
 
     /// Forgets what was retrieved. It is refused, and stays reserved.

@@ -28,7 +28,8 @@ use crate::{
         PciBlocks, //
     },
     logic::Policy,
-    record::RecordFlb, //
+    record::RecordFlb,
+    retrieve::Settled, //
 };
 use kernel::{
     bindings,
@@ -229,7 +230,7 @@ mod tests {
 
             let lists = without_bridges(0x0200)?;
             PciBlocks::retrieve(handle(lists.head))?;
-            core.settle().map_err(|_| EINVAL)?;
+            core.settle().map_err(|_| EINVAL)?.give_back();
             trial.run(|| all.into_iter().for_each(|dev| core.setup_device(dev)));
             let incoming = all.into_iter().filter(|dev| core.is_incoming(dev)).count();
             let (counted, there) = (core.nr_incoming(), core.is_incoming(dev));
@@ -261,7 +262,7 @@ mod tests {
             let [array, blocks] = lists.retrieve();
             array.and(blocks)?;
             let settled = trial.run(|| {
-                let settled = core.settle();
+                let settled = core.settle().map(Settled::give_back);
                 core.forget_entries();
                 PciBlocks::finish(());
                 PciArray::finish(());

@@ -15,6 +15,7 @@ from vm import sample
 from vm.handover import Identity
 from vm.heart import Heart, preserved_page
 from vm.liveupdate import due, summary
+from vm.pages import PAGE
 from vm.trace import Mark
 
 MACHINE = Machine(
@@ -27,10 +28,10 @@ MACHINE = Machine(
 PATH = ("rp", "bridge", "usb")
 
 CONTROLLER, AREA = 1, 2
-WARNING = 4
+ERROR, WARNING = 3, 4
 
 # Offsets of struct pci_identity.
-FLAGS, HEADER_TYPE, VENDOR, DEVICE, SUBSYSTEM = 6, 7, 8, 10, 14
+FUNCTION, FLAGS, HEADER_TYPE, VENDOR, DEVICE, SUBSYSTEM = 4, 6, 7, 8, 10, 14
 REVISION, CLASS, ACS, BUSES, RESERVED = 16, 18, 20, 22, 25
 # Registers.
 COMMAND, CLASS_REVISION, TYPE, BUS_NUMBERS, SUBSYSTEM_IDS = 0x04, 0x08, 0x0E, 0x18, 0x2C
@@ -54,6 +55,8 @@ class Case:
     details: dict[str, str]
     """A part of the line in `incoming`, by function."""
     after: Callable[["Jump", Guest], None]
+    arguments: str = ""
+    """Of both kernels."""
 
 
 class Jump:
@@ -66,9 +69,14 @@ class Jump:
         self.path = {name: vm.guest.pci(name) for name in PATH}
         self.record: dict[str, Identity] = {}
         self.mark: Mark | None = None
+        self.array = (0, b"")
+        """Where the array is, and its page."""
 
     def __call__(self) -> None:
         ram = self.vm.ram
+        array = handover.pci_array(ram, self._luo)
+        assert array
+        self.array = array.address, ram.read(array.address, PAGE)
         self.record = handover.identities(ram, self._luo)
         for change in self._case.changes:
             address = self.record[self.path[change.function].bdf].address + change.offset
@@ -148,6 +156,16 @@ def stopped(jump: Jump, new: Guest) -> None:
     check.empty("incoming", new.incoming())
 
 
+def refused(jump: Jump, new: Guest) -> None:
+    """Whether the array or the record is right, nobody knows: its page stays as it is."""
+    address, page = jump.array
+    check.empty("incoming", new.incoming())
+    check.equal("functions that arrived", new.stats()["arrived"], 0)
+    lines = new.said("handover refused: identity record: ", ERROR)
+    check.equal("lines that tell why", len(lines), 1)
+    check.true("the page of the array is unchanged", jump.vm.ram.read(address, PAGE) == page)
+
+
 OTHER = "expected 106b:003f class 0x0c0310 header type 0x00, found 106b:003f"
 NO_RECORD = dict.fromkeys(PATH, "no record")
 CASES = {
@@ -179,11 +197,17 @@ CASES = {
         warned,
     ),
     "damaged": Case((Change("bridge", RESERVED, 1),), NO_RECORD, goes_on),
+    "unlisted": Case(
+        (Change("usb", FUNCTION, 0x80),),
+        {},
+        refused,
+        "pci_liveupdate.formats=pci-v3 pci_liveupdate=ignore",
+    ),
 }  # fmt: skip
 
 
 def story(vm: Vm, case: Case) -> None:
-    old = vm.boot()
+    old = vm.boot(case.arguments)
     (usb,) = sample.bind(old, "usb")
     session = old.create_session()
     page = preserved_page(vm, session, AREA)
@@ -195,7 +219,7 @@ def story(vm: Vm, case: Case) -> None:
     jump = Jump(vm, case)
     expected = {function.bdf: registers(function) for function in jump.path.values()}
     check.equal("preserved", set(expected), set(due(usb)))
-    new = vm.live_update(at_jump=jump)
+    new = vm.live_update(case.arguments, at_jump=jump)
     found = {bdf: recorded(identity) for bdf, identity in jump.record.items()}
     check.equal("the record", found, expected)
     incoming = new.incoming()

@@ -13,7 +13,10 @@ use crate::{
             Numbers,
             Scanned, //
         },
-        dma, //
+        dma::{
+            self,
+            leave_dma, //
+        },
     },
     flb,
     logic::Range,
@@ -157,7 +160,7 @@ pub unsafe extern "C" fn pci_liveupdate_freeze_device(dev: *mut bindings::pci_de
         let dev = unsafe { device(dev) };
 
         core.freeze_device(dev);
-        core.leave_device(dev);
+        leave_dma(dev);
         core.record_device(dev);
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!  old kernel   reboot notifier -------- leave_device() -- same addresses in the next kernel?
-//!               pci_device_shutdown() -- leave_device() -- as above: they may have changed
+//!               pci_device_shutdown() -- leave_dma() ----- as above: they may have changed
 //!    kexec      ---------------------------------------------------------------------------
 //!  new kernel   pci_ats_init() --------- forbid_ats()
 //!               iommu_probe_device() --- is_running() ---- identity domain, or stop_dma()
@@ -30,16 +30,11 @@ use kernel::{
 };
 
 impl Core {
-    /// Stops an outgoing device whose DMA must not go on over the kexec that is under way, and says
-    /// of an incoming one that it will be stopped, since the next kernel will not know it.
+    /// Does what [`leave_dma`] does, and says of an incoming device that it will be stopped, since
+    /// the next kernel will not know it.
     pub(crate) fn leave_device(&self, dev: &pci::Device) {
-        if dma_stops(dev) && is_master(dev) {
-            dev.clear_master();
-            dev_warn!(
-                dev,
-                "DMA stops over the jump: its addresses depend on an IOMMU\n"
-            );
-        } else if dev.outgoing().is_none() && self.is_running(dev) {
+        leave_dma(dev);
+        if dev.outgoing().is_none() && self.is_running(dev) {
             dev_warn!(dev, "DMA ends here: it was not preserved again\n");
         }
     }
@@ -55,6 +50,17 @@ impl Core {
             stop_dma(dev, c"it uses ATS, and there is no IOMMU yet");
         }
         self.is_running(dev)
+    }
+}
+
+/// Stops an outgoing device whose DMA must not go on over the kexec that is under way.
+pub(crate) fn leave_dma(dev: &pci::Device) {
+    if dma_stops(dev) && is_master(dev) {
+        dev.clear_master();
+        dev_warn!(
+            dev,
+            "DMA stops over the jump: its addresses depend on an IOMMU\n"
+        );
     }
 }
 

@@ -34,6 +34,7 @@ use crate::{
         identity::Record,
         Ser, //
     },
+    fabric::sleep::Sleeping,
     logic::{
         self,
         Arrival,
@@ -84,7 +85,7 @@ pub(crate) struct Directions {
     /// What the outgoing devices are. Here as long as LUO wants it.
     pub(crate) record: Option<kho::Folio<Record>>,
     /// Devices may be suspended, so none may be preserved.
-    pub(crate) sleeping: bool,
+    pub(crate) sleeping: Sleeping,
 }
 
 /// What the previous kernel left for this one.
@@ -122,7 +123,7 @@ impl Core {
                 lists: Lists::default(),
                 incoming: None,
                 record: None,
-                sleeping: false,
+                sleeping: Sleeping::default(),
             }),
             handover: Once::new(Handover::Nothing),
             inspected: Atomic::new(false),

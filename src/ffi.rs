@@ -17,6 +17,7 @@ use crate::{
             self,
             leave_dma, //
         },
+        sleep::Sleep, //
     },
     flb,
     logic::Range,
@@ -251,7 +252,7 @@ pub unsafe extern "C" fn pci_liveupdate_keep_dma(dev: *mut bindings::pci_dev) ->
 ///
 /// # Safety
 ///
-/// `dev` must be a valid device, whose driver does not go away meanwhile.
+/// `dev` must be a valid device.
 #[export]
 pub unsafe extern "C" fn pci_liveupdate_keep_intx(dev: *mut bindings::pci_dev) -> bool {
     // SAFETY: By the safety requirements of this function.
@@ -262,7 +263,7 @@ pub unsafe extern "C" fn pci_liveupdate_keep_intx(dev: *mut bindings::pci_dev) -
 ///
 /// # Safety
 ///
-/// `dev` must be a valid device, whose driver does not go away meanwhile.
+/// `dev` must be a valid device.
 #[export]
 pub unsafe extern "C" fn pci_liveupdate_may_reset(dev: *mut bindings::pci_dev) -> bool {
     // SAFETY: By the safety requirements of this function.
@@ -273,7 +274,7 @@ pub unsafe extern "C" fn pci_liveupdate_may_reset(dev: *mut bindings::pci_dev) -
 ///
 /// # Safety
 ///
-/// `dev` must be a valid device, whose driver does not go away meanwhile.
+/// `dev` must be a valid device.
 #[export]
 pub unsafe extern "C" fn pci_liveupdate_may_reset_bus(dev: *mut bindings::pci_dev) -> bool {
     // SAFETY: By the safety requirements of this function.
@@ -307,9 +308,9 @@ pub unsafe extern "C" fn pci_liveupdate_may_sleep() -> bool {
 ///
 /// Always safe to call. Unsafe only because of `#[export]`.
 #[export]
-pub unsafe extern "C" fn pci_liveupdate_prepare_sleep() -> c_int {
+pub unsafe extern "C" fn pci_liveupdate_prepare_sleep(to_disk: bool) -> c_int {
     from_result(|| match core() {
-        Some(core) => core.prepare_sleep().map(|()| 0),
+        Some(core) => core.prepare_sleep(sleep(to_disk)).map(|()| 0),
         None => Ok(0),
     })
 }
@@ -320,9 +321,16 @@ pub unsafe extern "C" fn pci_liveupdate_prepare_sleep() -> c_int {
 ///
 /// Always safe to call. Unsafe only because of `#[export]`.
 #[export]
-pub unsafe extern "C" fn pci_liveupdate_end_sleep() {
+pub unsafe extern "C" fn pci_liveupdate_end_sleep(to_disk: bool) {
     if let Some(core) = core() {
-        core.end_sleep();
+        core.end_sleep(sleep(to_disk));
+    }
+}
+
+const fn sleep(to_disk: bool) -> Sleep {
+    match to_disk {
+        true => Sleep::ToDisk,
+        false => Sleep::ToMemory,
     }
 }
 

@@ -136,12 +136,13 @@ impl Core {
     fn take(&self, dev: &pci::Device, judged: usize, still: &Still) -> Result<bool, NoPreserve> {
         let mut directions = self.directions.lock();
         let late = dev.late_facts();
-        let sleeping = directions.sleeping || late.sleeping;
+        let sleeping = directions.sleeping.is_any() || late.sleeping;
         let moved = matches!(still, Still::Pinned) && !self.is_pinned(&directions);
         let Some(outgoing) = directions.outgoing.as_mut() else {
             return Err(self.no_outgoing());
         };
-        // Whoever removes or freezes the device does so before it asks for this lock.
+        // Whoever removes the device does so before it asks for this lock, whoever freezes it holds
+        // it.
         if dev.state().removed.read() {
             return Err(NoPreserve::Removed);
         }

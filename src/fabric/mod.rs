@@ -23,5 +23,5 @@ mod driver;
 pub(crate) mod leftover;
 mod master;
 mod resets;
-mod sleep;
+pub(crate) mod sleep;
 mod sriov;

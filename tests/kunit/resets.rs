@@ -7,7 +7,10 @@ use super::{
     hardware::Function,
     machine::Machine, //
 };
-use crate::device::DeviceExt;
+use crate::{
+    device::DeviceExt,
+    fabric::sleep::Sleep, //
+};
 use kernel::{
     bindings,
     prelude::*, //
@@ -111,18 +114,42 @@ mod tests {
         core.start_outgoing(8)?;
         let dev = machine.device(machine.endpoint)?;
         assert!(!core.may_sleep());
-        assert_eq!(core.prepare_sleep(), Err(EBUSY));
+        assert_eq!(core.prepare_sleep(Sleep::ToMemory), Err(EBUSY));
         core.finish(&dev);
         assert!(core.may_sleep());
 
-        core.prepare_sleep()?;
+        core.prepare_sleep(Sleep::ToMemory)?;
         assert_eq!(core.preserve(&dev), Err(EAGAIN));
-        core.end_sleep();
+        core.end_sleep(Sleep::ToMemory);
         core.preserve(&dev)?;
         assert!(!core.may_sleep());
-        assert_eq!(core.prepare_sleep(), Err(EBUSY));
+        assert_eq!(core.prepare_sleep(Sleep::ToMemory), Err(EBUSY));
         core.unpreserve(&dev);
         assert!(core.may_sleep());
+        Ok(())
+    }
+
+    /// A suspend that ends does not end a hibernation, nor the other way round.
+    #[test]
+    fn suspend_during_hibernation() -> Result {
+        for (long, short) in [
+            (Sleep::ToDisk, Sleep::ToMemory),
+            (Sleep::ToMemory, Sleep::ToDisk),
+        ] {
+            let core = Fixture::new()?;
+            let machine = Machine::new(&core)?;
+
+            machine.fake.scan()?;
+            core.start_outgoing(8)?;
+            let dev = machine.device(machine.endpoint)?;
+            core.prepare_sleep(long)?;
+            core.prepare_sleep(short)?;
+            core.end_sleep(short);
+            assert_eq!(core.preserve(&dev), Err(EAGAIN));
+            core.end_sleep(long);
+            core.preserve(&dev)?;
+            core.unpreserve(&dev);
+        }
         Ok(())
     }
 }

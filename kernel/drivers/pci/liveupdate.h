@@ -41,8 +41,8 @@ int pci_liveupdate_set_policy(char *name);
 int pci_liveupdate_set_formats(char *names);
 int pci_liveupdate_init(void);
 int pci_liveupdate_late_init(void);
-int pci_liveupdate_prepare_sleep(void);
-void pci_liveupdate_end_sleep(void);
+int pci_liveupdate_prepare_sleep(bool to_disk);
+void pci_liveupdate_end_sleep(bool to_disk);
 void pci_liveupdate_leave_device(struct pci_dev *dev);
 
 /* Why a device is not preserved, as far as C knows. */

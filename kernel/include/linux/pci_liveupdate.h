@@ -61,8 +61,9 @@ struct pci_liveupdate {
  *
  * To be called once per handler, preferably before
  * liveupdate_register_file_handler(): a file of a registered handler can be
- * preserved at any time. The array of preserved devices exists as long as a
- * file of any such handler is preserved.
+ * preserved at any time. If that happens meanwhile, the call fails, and what it
+ * has registered stays until the handler is unregistered. The array of preserved
+ * devices exists as long as a file of any such handler is preserved.
  *
  * Context: Process context. May sleep.
  * Return: 0 on success, -EEXIST if @fh was registered before, -EBUSY if a file

@@ -12,33 +12,32 @@
 use crate::core::Core;
 use kernel::prelude::*;
 
-/// What stops devices.
+/// What stops devices. Each has a bit.
 #[derive(Clone, Copy)]
+#[repr(u8)]
 pub(crate) enum Sleep {
     /// Suspend.
-    ToMemory,
+    ToMemory = 1,
     /// Hibernation, or the restore of an image.
-    ToDisk,
+    ToDisk = 2,
 }
 
 /// What has begun, and has not ended.
 #[derive(Default)]
-pub(crate) struct Sleeping {
-    to_memory: bool,
-    to_disk: bool,
-}
+pub(crate) struct Sleeping(u8);
 
 impl Sleeping {
     /// Whether any has.
     pub(crate) fn is_any(&self) -> bool {
-        self.to_memory || self.to_disk
+        self.0 != 0
     }
 
-    fn has_begun(&mut self, sleep: Sleep) -> &mut bool {
-        match sleep {
-            Sleep::ToMemory => &mut self.to_memory,
-            Sleep::ToDisk => &mut self.to_disk,
-        }
+    fn begin(&mut self, sleep: Sleep) {
+        self.0 |= sleep as u8;
+    }
+
+    fn end(&mut self, sleep: Sleep) {
+        self.0 &= !(sleep as u8);
     }
 }
 
@@ -61,12 +60,12 @@ impl Core {
             pr_info!("no sleep: devices are in use by another kernel\n");
             return Err(EBUSY);
         }
-        *directions.sleeping.has_begun(sleep) = true;
+        directions.sleeping.begin(sleep);
         Ok(())
     }
 
     /// Ends what [`prepare_sleep`](Self::prepare_sleep) began.
     pub(crate) fn end_sleep(&self, sleep: Sleep) {
-        *self.directions.lock().sleeping.has_begun(sleep) = false;
+        self.directions.lock().sleeping.end(sleep);
     }
 }

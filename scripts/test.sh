@@ -10,15 +10,39 @@
 suites=()
 failed=()
 
-# suite NAME COMMAND...: a command that fails, or writes no counts, is at least one
-# failure.
+# beside NAME COMMAND...: begin a suite that leaves room for others, as it has a single
+# machine. Job control creates a process group, so that an interrupt ends all of it.
+beside() {
+	rm -f "$results/$1.json"
+	set -m
+	("${@:2}") >"$logs/suite-$1.log" 2>&1 </dev/null &
+	beside=$!
+	set +m
+	trap 'kill -TERM -- "-$beside" 2>/dev/null || true' EXIT
+}
+
+# Wait for it, and tell what it told.
+finish() {
+	local status=0
+	wait "$beside" || status=$?
+	trap - EXIT
+	cat "$logs/suite-$1.log"
+	return $status
+}
+
+# suite NAME [COMMAND...]: a command that fails, or writes no counts, is at least one
+# failure. Without a command, it has begun beside others.
 suite() {
 	local name=$1 counts=$results/$1.json status=0
 	shift
 	printf '\n== %s\n' "$name"
 	suites+=("$counts")
-	rm -f "$counts"
-	"$@" || status=$?
+	if (($#)); then
+		rm -f "$counts"
+		"$@" || status=$?
+	else
+		finish "$name" || status=$?
+	fi
 	[[ -f $counts ]] || { echo '{"passed": 0, "failed": 0}' >"$counts"; status=1; }
 	((status)) || return 0
 	failed+=("$name")
@@ -27,10 +51,14 @@ suite() {
 }
 
 # If a kernel cannot be built, each suite that needs it fails.
+declare -A built
+build() {
+	built[$1]=0
+	"$top/scripts/programs.sh" "$1" || built[$1]=$?
+}
+
 on_kernel() {
-	local config=$1 command=$2
-	shift 2
-	"$top/scripts/programs.sh" "$config" && "$top/scripts/vm.sh" "$command" "$config" "$@"
+	((built[$1] == 0)) && "$top/scripts/vm.sh" "$2" "$1" "${@:3}"
 }
 
 compile_fail() {
@@ -44,10 +72,13 @@ mapfile -t slow < <(grep -v '^#' "$top/configs/debug.scenarios")
 suite check "$top/scripts/check.sh"
 suite compile-fail compile_fail
 suite lints "$top/scripts/lints.sh"
+build base
 suite kunit-base on_kernel base kunit
+build debug
+beside kunit-debug on_kernel debug kunit
 suite vm-base on_kernel base run "${slow[@]/#/--without=}"
 suite bench "$top/scripts/bench.sh"
-suite kunit-debug on_kernel debug kunit
+suite kunit-debug
 suite vm-debug on_kernel debug run "${slow[@]}"
 
 echo

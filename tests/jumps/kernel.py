@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The kernels of a soak: what each one got, what it does with it, and what that costs."""
 
-import re
 import time
 from dataclasses import dataclass
 
@@ -124,10 +123,9 @@ class Soak:
         return sum(1 << page.order for page in memory)
 
     def _free(self) -> int:
-        """With those that a CPU has at hand, of which there are hundreds more or less."""
+        """How many pages are free once caches are dropped."""
         self._guest.write("/proc/sys/vm/drop_caches", "3")
-        zones = self._guest.text("/proc/zoneinfo")
-        return sum(map(int, re.findall(r"^ +(?:nr_free_pages|count:) +(\d+)$", zones, re.M)))
+        return pages.free(self._guest)
 
     def _content(self, name: str, number: int) -> bytes:
         return CONTENT.format(name=name, jump=number).encode()

@@ -13,10 +13,7 @@ use crate::{
             Numbers,
             Scanned, //
         },
-        dma::{
-            self,
-            leave_dma, //
-        },
+        dma,
         sleep::Sleep, //
     },
     flb,
@@ -161,7 +158,7 @@ pub unsafe extern "C" fn pci_liveupdate_freeze_device(dev: *mut bindings::pci_de
         let dev = unsafe { device(dev) };
 
         core.freeze_device(dev);
-        leave_dma(dev);
+        dma::leave_dma(dev);
         core.record_device(dev);
     }
 }
